@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bpfmap is iter/bpf_map: the BPF maps of the machine.
+package bpfmap
+
+import (
+	"unsafe"
+
+	"github.com/iterfs/iterfs/bpf"
+)
+
+// Target has maps/table and the directories maps/<id>.
+var Target = bpf.Target{
+	Name:    "bpf_map",
+	Since:   "5.8",
+	Object:  loadBpfMap,
+	Records: map[string]uintptr{"map_record": unsafe.Sizeof(bpfMapMapRecord{})},
+	Files: []bpf.File{
+		maps.File("maps/table", "map_records", "one row per BPF map"),
+		{Path: "maps/<id>/info", Doc: "what the table tells and more, a line each", Program: "map_records",
+			Format: info.Info(), JSON: info.JSON()},
+	},
+	Objects: []bpf.Objects{{
+		Path: "maps/<id>", Doc: "one directory per BPF map", Program: "map_records", Decode: source.Objects(nil),
+	}},
+}
+
+type record = *bpfMapMapRecord
+
+// Map ids are given in a cycle of 2^31; a map needs no birth beside its id.
+var source = bpf.Source[record]{
+	Decode: bpf.Fixed[bpfMapMapRecord],
+	Key:    func(r record) bpf.Key { return bpf.Key{ID: r.Id} },
+}
+
+func number(name string, width int, doc string, value func(r record) int64) bpf.Column[record] {
+	return bpf.Column[record]{Name: name, Width: width, Doc: doc, Number: bpf.Always(value)}
+}
+
+var (
+	columns = []bpf.Column[record]{
+		number("ID", 6, "number of the map", func(r record) int64 { return int64(r.Id) }),
+		{Name: "TYPE", Width: 16, Doc: "as bpftool names it (map_type)", Text: func(dst []byte, r record) ([]byte, bool) {
+			return appendType(dst, r.Type), true
+		}},
+		{Name: "NAME", Width: 16, Doc: "name given at creation", Text: func(dst []byte, r record) ([]byte, bool) {
+			name := bpf.Chars(r.Name[:])
+			return append(dst, name...), len(name) > 0
+		}},
+		number("KEY_SIZE", 8, "bytes", func(r record) int64 { return int64(r.KeySize) }),
+		number("VALUE_SIZE", 10, "bytes", func(r record) int64 { return int64(r.ValueSize) }),
+		number("MAX_ENTRIES", 11, "entries it has room for", func(r record) int64 { return int64(r.MaxEntries) }),
+		{Name: "ENTRIES", Width: 8, Doc: "entries it holds, where the kernel counts them (hash types, since 6.6) or all exist (arrays)", Number: entries},
+		number("FLAGS", 7, "BPF_F_ flags given at creation (map_flags)", func(r record) int64 { return int64(r.Flags) }),
+		number("REFS", 5, "references of programs, file descriptors and pins (refcnt)", func(r record) int64 { return r.Refs }),
+		{Name: "MEM_KB", Width: 8, Doc: "memory as the kernel accounts it, KiB (memlock of its fdinfo)", Number: memory},
+	}
+	maps = bpf.Table[record]{Source: source, Columns: columns}
+	info = bpf.Table[record]{Source: source, Columns: append(columns[:len(columns):len(columns)],
+		bpf.Column[record]{Name: "BTF_ID", Doc: "BTF object of its keys and values", Number: func(r record) (int64, bool) {
+			return int64(r.BtfId), r.BtfId != 0
+		}},
+		number("FROZEN", 0, "1 when user space can no longer write to it", func(r record) int64 { return int64(r.Frozen) }),
+	)}
+)

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// A Source reads the records of one program. R is small and passed by value:
+// pointers into the batch.
+type Source[R any] struct {
+	// Decode returns the first record of a batch and how many bytes it takes.
+	Decode func(batch []byte) (R, int, error)
+	Key    func(R) Key
+}
+
+// Fixed decodes, in place, records of a type that has neither pointers nor a tail.
+func Fixed[T any](batch []byte) (*T, int, error) {
+	var t T
+	size := int(unsafe.Sizeof(t))
+	if len(batch) < size {
+		return nil, 0, fmt.Errorf("torn record: %d bytes of the %d of a %T", len(batch), size, t)
+	}
+	return (*T)(unsafe.Pointer(unsafe.SliceData(batch))), size, nil
+}
+
+// Objects makes the function that Objects.Decode asks for. Without an owner the
+// objects are root's.
+func (s Source[R]) Objects(owner func(R) (uid, gid uint32)) func([]byte, func(Object) bool) error {
+	return func(batch []byte, yield func(Object) bool) error {
+		for len(batch) > 0 {
+			r, n, err := s.Decode(batch)
+			if err != nil {
+				return err
+			}
+			o := Object{Key: s.Key(r)}
+			if owner != nil {
+				o.UID, o.GID = owner(r)
+			}
+			if !yield(o) {
+				return nil
+			}
+			batch = batch[n:]
+		}
+		return nil
+	}
+}
+
+// Lines makes text of records one by one, with nothing before or between.
+func (s Source[R]) Lines(line func(dst []byte, r R) []byte) Format {
+	return format[R]{source: s, row: line}
+}
+
+type format[R any] struct {
+	source Source[R]
+	head   string
+	row    func(dst []byte, r R) []byte
+}
+
+func (f format[R]) Head(dst []byte) []byte { return append(dst, f.head...) }
+
+func (f format[R]) Append(dst, batch []byte, only *Key) ([]byte, int, error) {
+	rows := 0
+	for len(batch) > 0 {
+		r, n, err := f.source.Decode(batch)
+		if err != nil {
+			return dst, rows, err
+		}
+		batch = batch[n:]
+		if only != nil && f.source.Key(r) != *only {
+			continue
+		}
+		dst = f.row(dst, r)
+		rows++
+	}
+	return dst, rows, nil
+}

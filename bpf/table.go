@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A Table is a header line of column names, then a row a record. Columns are
+// separated by spaces and aligned as far as their values keep to Width; a value
+// never holds white space, and a missing one is "-".
+type Table[R any] struct {
+	Source  Source[R]
+	Columns []Column[R]
+}
+
+// A Column has exactly one of Number and Text. Both report whether the record
+// has the value at all.
+type Column[R any] struct {
+	Name string
+	// Doc tells what the value is, its unit and the kernel's field.
+	Doc   string
+	Width int
+
+	Number func(r R) (int64, bool)
+	// Text appends the value as it is; the table escapes it.
+	Text func(dst []byte, r R) ([]byte, bool)
+}
+
+// File is the table at path, with its JSON twin.
+func (t Table[R]) File(path, program, doc string) File {
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = c.Name
+	}
+	doc += ": " + strings.Join(names, " ")
+	return File{Path: path, Doc: doc, Program: program, Format: t.Text(), JSON: t.JSON()}
+}
+
+// Always makes a Column.Number of a value that no record lacks.
+func Always[R any](value func(r R) int64) func(R) (int64, bool) {
+	return func(r R) (int64, bool) { return value(r), true }
+}
+
+// Text is the table as text.
+func (t Table[R]) Text() Format {
+	var head []byte
+	for i, c := range t.Columns {
+		start := len(head)
+		head = append(head, c.Name...)
+		head = t.align(head, start, i)
+	}
+	return format[R]{source: t.Source, head: string(head), row: t.appendRow}
+}
+
+// JSON is one object a line, with the columns' names in lower case as keys.
+func (t Table[R]) JSON() Format {
+	keys := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		keys[i] = "," + strconv.Quote(strings.ToLower(c.Name)) + ":"
+	}
+	keys[0] = "{" + keys[0][1:]
+	return format[R]{source: t.Source, row: func(dst []byte, r R) []byte {
+		for i := range t.Columns {
+			dst = append(dst, keys[i]...)
+			dst = t.Columns[i].appendJSON(dst, r)
+		}
+		return append(dst, "}\n"...)
+	}}
+}
+
+// Info is one line a column, "name:\tvalue": the file of a single object.
+func (t Table[R]) Info() Format {
+	return format[R]{source: t.Source, row: func(dst []byte, r R) []byte {
+		for i := range t.Columns {
+			dst = append(dst, strings.ToLower(t.Columns[i].Name)...)
+			dst = append(dst, ":\t"...)
+			dst = t.Columns[i].appendText(dst, r)
+			dst = append(dst, '\n')
+		}
+		return dst
+	}}
+}
+
+func (t Table[R]) appendRow(dst []byte, r R) []byte {
+	for i := range t.Columns {
+		start := len(dst)
+		dst = t.Columns[i].appendText(dst, r)
+		dst = t.align(dst, start, i)
+	}
+	return dst
+}
+
+// align pads what column i has appended since start and ends it: with a space,
+// or the row's newline. Numbers stand right; the last column is not padded.
+func (t Table[R]) align(dst []byte, start, i int) []byte {
+	c, last := &t.Columns[i], i == len(t.Columns)-1
+	pad := c.Width - (len(dst) - start)
+	switch {
+	case pad <= 0 || last && c.Number == nil:
+	case c.Number != nil:
+		dst = appendSpaces(dst, pad)
+		copy(dst[start+pad:], dst[start:len(dst)-pad])
+		for j := range pad {
+			dst[start+j] = ' '
+		}
+	default:
+		dst = appendSpaces(dst, pad)
+	}
+	if last {
+		return append(dst, '\n')
+	}
+	return append(dst, ' ')
+}
+
+func (c *Column[R]) appendText(dst []byte, r R) []byte {
+	if c.Number != nil {
+		if n, ok := c.Number(r); ok {
+			return strconv.AppendInt(dst, n, 10)
+		}
+		return append(dst, '-')
+	}
+	start := len(dst)
+	dst, ok := c.Text(dst, r)
+	if !ok || len(dst) == start {
+		return append(dst[:start], '-')
+	}
+	return escapeTail(dst, start)
+}
+
+func (c *Column[R]) appendJSON(dst []byte, r R) []byte {
+	if c.Number != nil {
+		if n, ok := c.Number(r); ok {
+			return strconv.AppendInt(dst, n, 10)
+		}
+		return append(dst, "null"...)
+	}
+	start := len(dst)
+	dst, ok := c.Text(dst, r)
+	if !ok {
+		return append(dst[:start], "null"...)
+	}
+	return quoteTail(dst, start)
+}

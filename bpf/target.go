@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bpf says what an iterator target is made of. Each directory below it
+// is one target of the kernel, named as the kernel names it: its BPF program,
+// the Go types generated from the program's records, the text made of them, and
+// the place of that text in the tree.
+package bpf
+
+import "github.com/cilium/ebpf"
+
+// A Target is one of the kernel's iterator targets.
+type Target struct {
+	// Name is the kernel's name for it, as in SEC("iter/NAME").
+	Name string
+	// Since is the first kernel release that has it.
+	Since string
+	// Object returns the compiled programs.
+	Object func() (*ebpf.CollectionSpec, error)
+	// Records maps each record type of the object to the size of its Go twin;
+	// loading fails where the object's BTF says otherwise.
+	Records map[string]uintptr
+
+	Files   []File
+	Objects []Objects
+}
+
+// A File is text made of one program's records.
+type File struct {
+	// Path is the place in the tree. A component <name> stands for an object of
+	// the Objects entry with the path up to there; the file then tells of that
+	// object alone.
+	Path string
+	// Doc says in one line what the file tells.
+	Doc string
+	// Program is the iterator program in the target's object.
+	Program string
+	Format  Format
+	// JSON, where there is one, makes the twin Path.json.
+	JSON Format
+	// PerNetNS says that the records are those of a network namespace: the reader's.
+	PerNetNS bool
+}
+
+// Objects is a directory entry for each object that a program visits.
+type Objects struct {
+	// Path ends in the component that stands for the object: tasks/<pid>.
+	Path string
+	Doc  string
+	// Program writes at least one record for each object.
+	Program string
+	// Decode yields the object of each record of a batch, and reports one that
+	// does not decode.
+	Decode func(batch []byte, yield func(Object) bool) error
+	// Narrow is how the kernel visits one object alone, for this program and for
+	// those of the files below Path.
+	Narrow Narrow
+}
+
+// Narrow is a parameter of an iterator.
+type Narrow int
+
+// The parameters. What the kernel does not narrow is filtered by key.
+const (
+	ByKey Narrow = iota
+	ByTID
+)
+
+// An Object is one entry of a directory of objects.
+type Object struct {
+	Key
+	// UID and GID own the entry.
+	UID, GID uint32
+}
+
+// A Key tells objects of a target apart.
+type Key struct {
+	// ID is the number by which users know the object: tgid, map id.
+	ID uint32
+	// Birth differs between two objects that had one ID after another; it is 0
+	// where the kernel does not use an ID again.
+	Birth uint64
+}
+
+// A Format appends text to dst, as the append functions of strconv do.
+type Format interface {
+	// Head appends what stands before the first record.
+	Head(dst []byte) []byte
+	// Append appends the text of each record of a batch, or only of those with
+	// the key, and returns how many it rendered. A batch is whole records, as one
+	// read of an iterator gives them.
+	Append(dst, batch []byte, only *Key) ([]byte, int, error)
+}

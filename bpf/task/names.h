@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The items behind a record, and the parts of one that take more than a load. */
+#ifndef ITERFS_TASK_NAMES_H
+#define ITERFS_TASK_NAMES_H
+
+#include "kernel.h"
+#include "records.h"
+
+enum { PIDTYPE_PGID = 2, PIDTYPE_SID = 3 };
+
+enum bpf_func_id { BPF_FUNC_task_pt_regs = 175 };
+
+struct pt_regs___x86 {
+	unsigned long ip, sp;
+} KERNEL_TYPE;
+
+struct user_pt_regs {
+	u64 sp, pc;
+} KERNEL_TYPE;
+
+struct pt_regs___arm64 {
+	struct user_pt_regs user_regs;
+} KERNEL_TYPE;
+
+/* KSTK_EIP() and KSTK_ESP() of a task whose stack is still there. */
+static __always_inline void fill_registers(u64 *ip, u64 *sp, struct task_struct *t)
+{
+	void *regs;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return;
+	regs = (void *)bpf_task_pt_regs(t);
+	if (bpf_core_field_exists(((struct pt_regs___x86 *)regs)->ip)) {
+		*ip = BPF_CORE_READ((struct pt_regs___x86 *)regs, ip);
+		*sp = BPF_CORE_READ((struct pt_regs___x86 *)regs, sp);
+	} else if (bpf_core_field_exists(((struct pt_regs___arm64 *)regs)->user_regs)) {
+		*ip = BPF_CORE_READ((struct pt_regs___arm64 *)regs, user_regs.pc);
+		*sp = BPF_CORE_READ((struct pt_regs___arm64 *)regs, user_regs.sp);
+	}
+}
+
+/* The inode number of the task's own pid namespace; 0 when it has been reaped. */
+static __always_inline u32 pidns_inum(struct pid *pid)
+{
+	struct pid_namespace *ns = 0;
+
+	if (!pid)
+		return 0;
+	bpf_probe_read_kernel(&ns, sizeof(ns),
+			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+			      pid->level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns));
+	return BPF_CORE_READ(ns, ns.inum);
+}
+
+static __always_inline void fill_worker(struct kthread_item *k, struct worker *w)
+{
+	struct workqueue_struct *rescue_wq = BPF_CORE_READ(w, rescue_wq);
+	struct worker_pool *pool = BPF_CORE_READ(w, pool);
+
+	k->worker = 1;
+	k->id = BPF_CORE_READ(w, id);
+	k->current = !!BPF_CORE_READ(w, current_work);
+	BPF_CORE_READ_STR_INTO(&k->desc, w, desc);
+	if (rescue_wq) {
+		k->rescuer = 1;
+		BPF_CORE_READ_STR_INTO(&k->name, rescue_wq, name);
+	}
+	if (pool) {
+		k->has_pool = 1;
+		k->pool_cpu = BPF_CORE_READ(pool, cpu);
+		k->pool_id = BPF_CORE_READ(pool, id);
+		k->nice = BPF_CORE_READ(pool, attrs, nice);
+	}
+}
+
+/* Behind the record of each kernel thread, and of no other task. */
+static __always_inline void write_kthread_item(struct seq_file *seq, struct task_struct *t)
+{
+	struct kthread_item k = { .item = { .kind = ITEM_KTHREAD, .size = sizeof(k) } };
+	struct kthread *kthread;
+
+	if (!(t->flags & PF_KTHREAD))
+		return;
+	kthread = task_kthread(t);
+	if (kthread && t->flags & PF_WQ_WORKER) {
+		fill_worker(&k, BPF_CORE_READ(kthread, data));
+	} else if (kthread && bpf_core_field_exists(kthread->full_name)) {
+		char *full = BPF_CORE_READ(kthread, full_name);
+
+		if (full)
+			bpf_probe_read_kernel_str(k.name, sizeof(k.name), full);
+	}
+	bpf_seq_write(seq, &k, sizeof(k));
+}
+
+/* Paths deeper than this are told apart by their last item's size, see below. */
+#define MAX_CGROUP_DEPTH 64
+
+/*
+ * The path of the task's cgroup in the default hierarchy, from the leaf up;
+ * nothing for the root. A path that is cut ends in an item with no name.
+ */
+static __always_inline void write_cgroup_items(struct seq_file *seq, struct task_struct *t)
+{
+	struct kernfs_node *kn = t->cgroups->dfl_cgrp->kn;
+	struct kernfs_node *parent = 0;
+	struct cgroup_item c;
+
+	for (int i = 0; i < MAX_CGROUP_DEPTH; i++) {
+		s64 n;
+
+		parent = kernfs_parent(kn);
+		if (!parent)
+			return;
+		n = bpf_probe_read_kernel_str(c.name, 256, kn->name);
+		if (n < 1 || n > 256)
+			break;
+		c.item.kind = ITEM_CGROUP;
+		c.item.size = sizeof(c.item) + ((n + 7) & 0x1f8);
+		bpf_seq_write(seq, &c, c.item.size);
+		kn = parent;
+	}
+	c.item.kind = ITEM_CGROUP;
+	c.item.size = sizeof(c.item);
+	bpf_seq_write(seq, &c, sizeof(c.item));
+}
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package task
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+)
+
+const (
+	nsPerTick = 1e9 / 100 // USER_HZ
+)
+
+var pageSize = uint64(os.Getpagesize())
+
+// appendStat appends a line of /proc/<pid>/stat, as do_task_stat() of
+// fs/proc/array.c writes it for a reader who may trace the task.
+func appendStat(dst []byte, e entry[taskStatRecord]) []byte {
+	t, m := &e.rec.Task, &e.rec.Mm
+	if t.ThreadsCut != 0 {
+		return appendNative(dst, t.Key.Tgid, "stat")
+	}
+	utime, stime := t.Times.adjust()
+	dst = strconv.AppendUint(dst, uint64(t.Key.Tgid), 10)
+	dst = append(dst, " ("...)
+	dst = appendName(dst, &t.Comm, e.kthread)
+	dst = append(dst, ") "...)
+	dst = append(dst, stateLetter(t.State, t.ExitState))
+	for _, v := range [...]int64{int64(t.Ppid), int64(t.Pgid), int64(t.Sid), int64(t.Tty), int64(t.Tpgid)} {
+		dst = appendSigned(dst, v)
+	}
+	for _, v := range [...]uint64{uint64(t.Flags), t.MinFlt, t.CminFlt, t.MajFlt, t.CmajFlt,
+		utime / nsPerTick, stime / nsPerTick, t.Cutime / nsPerTick, t.Cstime / nsPerTick} {
+		dst = appendUnsigned(dst, v)
+	}
+	dst = appendSigned(dst, int64(t.Prio)-100)
+	dst = appendSigned(dst, int64(t.StaticPrio)-120)
+	for _, v := range [...]uint64{uint64(t.Threads), 0, t.Key.Start / nsPerTick,
+		m.Vsize * pageSize, m.Rss, t.RssLimit,
+		m.StartCode, m.EndCode, m.StartStack, m.Esp, m.Eip,
+		uint64(t.SigPending), uint64(t.SigBlocked), uint64(t.SigIgnored), uint64(t.SigCaught),
+		uint64(t.Wchan), 0, 0} {
+		dst = appendUnsigned(dst, v)
+	}
+	dst = appendSigned(dst, int64(t.ExitSignal))
+	for _, v := range [...]uint64{uint64(t.Cpu), uint64(t.RtPriority), uint64(t.Policy),
+		t.Blkio / nsPerTick, t.Gtime / nsPerTick, t.Cgtime / nsPerTick,
+		m.StartData, m.EndData, m.StartBrk, m.ArgStart, m.ArgEnd, m.EnvStart, m.EnvEnd} {
+		dst = appendUnsigned(dst, v)
+	}
+	dst = appendSigned(dst, int64(t.ExitCode))
+	return append(dst, '\n')
+}
+
+func appendSigned(dst []byte, v int64) []byte {
+	return strconv.AppendInt(append(dst, ' '), v, 10)
+}
+
+func appendUnsigned(dst []byte, v uint64) []byte {
+	return strconv.AppendUint(append(dst, ' '), v, 10)
+}
+
+// appendNative appends the real file, for the few tasks that a program cannot
+// fill a record of. A task that has gone meanwhile adds nothing.
+func appendNative(dst []byte, pid uint32, file string) []byte {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+	if err != nil {
+		return dst
+	}
+	return append(dst, text...)
+}

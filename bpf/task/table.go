@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package task
+
+import (
+	"os"
+
+	"github.com/iterfs/iterfs/bpf"
+)
+
+type (
+	row    = entry[taskRowRecord]
+	column = bpf.Column[row]
+)
+
+func number(name string, width int, doc string, value func(r *taskRowRecord) int64) column {
+	return column{Name: name, Width: width, Doc: doc, Number: bpf.Always(func(r row) int64 { return value(r.rec) })}
+}
+
+// positive is a number that is missing where it is 0.
+func positive(name string, width int, doc string, value func(r *taskRowRecord) uint32) column {
+	return column{Name: name, Width: width, Doc: doc, Number: func(r row) (int64, bool) {
+		v := value(r.rec)
+		return int64(v), v != 0
+	}}
+}
+
+var (
+	pid  = number("PID", 7, "process id (tgid)", func(r *taskRowRecord) int64 { return int64(r.Key.Tgid) })
+	tid  = number("TID", 7, "thread id (pid)", func(r *taskRowRecord) int64 { return int64(r.Key.Tid) })
+	ppid = number("PPID", 7, "process id of the parent (real_parent->tgid)", func(r *taskRowRecord) int64 { return int64(r.Ppid) })
+	pgid = number("PGID", 7, "process group (signal->pids[PIDTYPE_PGID])", func(r *taskRowRecord) int64 { return int64(r.Pgid) })
+	sid  = number("SID", 7, "session (signal->pids[PIDTYPE_SID])", func(r *taskRowRecord) int64 { return int64(r.Sid) })
+	uid  = number("UID", 5, "effective user (real_cred->euid)", func(r *taskRowRecord) int64 { return int64(r.Euid) })
+	gid  = number("GID", 5, "effective group (real_cred->egid)", func(r *taskRowRecord) int64 { return int64(r.Egid) })
+	tty  = column{Name: "TTY", Width: 6, Doc: "controlling terminal (signal->tty)", Text: func(dst []byte, r row) ([]byte, bool) {
+		if r.rec.Tty == 0 {
+			return dst, false
+		}
+		return appendTTY(dst, r.rec.Tty), true
+	}}
+	state = column{Name: "STATE", Width: 5, Doc: "R running, S sleeping, D uninterruptible, T stopped, t traced, Z zombie, X dead, P parked, I idle (__state, exit_state)",
+		Text: func(dst []byte, r row) ([]byte, bool) {
+			return append(dst, stateLetter(r.rec.State, r.rec.ExitState)), true
+		}}
+	nice    = number("NICE", 4, "nice value, -20 to 19 (static_prio - 120)", func(r *taskRowRecord) int64 { return int64(r.Nice) })
+	threads = number("THREADS", 7, "threads of the process (signal->nr_threads)", func(r *taskRowRecord) int64 { return int64(r.Threads) })
+	vsz     = number("VSZ_KB", 9, "virtual memory, KiB (mm->total_vm)", func(r *taskRowRecord) int64 { return kib(r.Vsize) })
+	rss     = number("RSS_KB", 8, "resident memory, KiB, as field 24 of stat counts it (mm->rss_stat)", func(r *taskRowRecord) int64 { return kib(r.Rss) })
+	utime   = number("UTIME_MS", 9, "CPU time in user mode, ms, of all threads that were (in threads: of this one)", func(r *taskRowRecord) int64 {
+		utime, _ := r.Times.adjust()
+		return int64(utime / 1e6)
+	})
+	stime = number("STIME_MS", 9, "CPU time in the kernel, ms", func(r *taskRowRecord) int64 {
+		_, stime := r.Times.adjust()
+		return int64(stime / 1e6)
+	})
+	start  = number("START_MS", 10, "start, ms after boot (start_boottime)", func(r *taskRowRecord) int64 { return int64(r.Key.Start / 1e6) })
+	cgroup = column{Name: "CGROUP", Width: 12, Doc: "path in the cgroup v2 hierarchy (cgroups->dfl_cgrp); - when it is deeper than 64", Text: func(dst []byte, r row) ([]byte, bool) {
+		return appendCgroup(dst, r.cgroup)
+	}}
+	pidns = positive("PIDNS", 10, "inode number of the pid namespace; - for a task that was reaped", func(r *taskRowRecord) uint32 { return r.Pidns })
+	netns = positive("NETNS", 10, "inode number of the network namespace (nsproxy->net_ns); - for a zombie", func(r *taskRowRecord) uint32 { return r.Netns })
+	comm  = column{Name: "COMM", Doc: "name, as comm in procfs", Text: func(dst []byte, r row) ([]byte, bool) {
+		return appendName(dst, &r.rec.Comm, r.kthread), true
+	}}
+)
+
+func kib(pages uint64) int64 { return int64(pages * uint64(os.Getpagesize()) / 1024) }
+
+var (
+	processes = bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
+		pid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, vsz, rss, utime, stime, start, cgroup, pidns, netns, comm}}
+	threadTable = bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
+		pid, tid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, utime, stime, start, cgroup, pidns, netns, comm}}
+)

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//go:build ignore
+
+/* iter/task: processes and threads. */
+#include "kernel.h"
+#include "records.h"
+#include "threads.h"
+#include "names.h"
+
+EXPORT_RECORD(item);
+EXPORT_RECORD(task_key);
+EXPORT_RECORD(cpu_times);
+EXPORT_RECORD(id_record);
+EXPORT_RECORD(name_record);
+EXPORT_RECORD(row_record);
+EXPORT_RECORD(stat_record);
+EXPORT_RECORD(kthread_item);
+EXPORT_RECORD(cgroup_item);
+
+#define SIGNAL_STOP_STOPPED 0x00000001
+#define SIGNAL_GROUP_EXIT 0x00000004
+
+#define START_RECORD(r, t)                                                                   \
+	do {                                                                                 \
+		(r)->item = (struct item){ .kind = ITEM_RECORD, .size = sizeof(*(r)) };      \
+		(r)->key = (struct task_key){ .tgid = (t)->tgid,                             \
+					      .tid = (t)->pid,                               \
+					      .start = (t)->start_boottime };                \
+	} while (0)
+
+static __always_inline s32 tty_nr(struct tty_struct *tty)
+{
+	u32 minor = tty->driver->minor_start + tty->index, major = tty->driver->major;
+
+	return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12); /* new_encode_dev() */
+}
+
+/* get_task_mm(): a kernel thread that borrows an mm shows none. */
+static __always_inline struct mm_struct *task_mm(struct task_struct *t)
+{
+	return t->flags & PF_KTHREAD ? 0 : t->mm;
+}
+
+/* One record for each process: what a directory of processes lists. */
+SEC("iter/task")
+int id_records(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct id_record r = {};
+
+	if (!t || t->pid != t->tgid)
+		return 0;
+	START_RECORD(&r, t);
+	r.euid = t->real_cred->euid.val;
+	r.egid = t->real_cred->egid.val;
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	return 0;
+}
+
+SEC("iter/task")
+int name_records(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct name_record r = {};
+
+	if (!t || t->pid != t->tgid)
+		return 0;
+	START_RECORD(&r, t);
+	r.flags = t->flags;
+	bpf_probe_read_kernel_str(r.comm, sizeof(r.comm), t->comm);
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	write_kthread_item(ctx->meta->seq, t);
+	return 0;
+}
+
+static __always_inline void write_row(struct bpf_iter__task *ctx, struct task_struct *t, int whole)
+{
+	struct signal_struct *sig = t->signal;
+	struct mm_struct *mm = task_mm(t);
+	struct row_record r = {};
+	struct sums sums;
+
+	START_RECORD(&r, t);
+	r.flags = t->flags;
+	r.state = task_state(t);
+	r.exit_state = t->exit_state;
+	r.euid = t->real_cred->euid.val;
+	r.egid = t->real_cred->egid.val;
+	r.nice = t->static_prio - 120;
+	if (t->sighand) {
+		r.threads = sig->nr_threads;
+		r.ppid = t->real_parent->tgid;
+		if (sig->tty)
+			r.tty = tty_nr(sig->tty);
+		r.pgid = pid_nr(sig->pids[PIDTYPE_PGID]);
+		r.sid = pid_nr(sig->pids[PIDTYPE_SID]);
+	}
+	if (mm) {
+		r.vsize = mm->total_vm;
+		r.rss = mm_rss(mm);
+	}
+	r.threads_cut = sum_threads(&sums, &r.times, t, whole);
+	r.pidns = pidns_inum(t->thread_pid);
+	if (t->nsproxy)
+		r.netns = t->nsproxy->net_ns->ns.inum;
+	bpf_probe_read_kernel_str(r.comm, sizeof(r.comm), t->comm);
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	write_kthread_item(ctx->meta->seq, t);
+}
+
+SEC("iter/task")
+int process_rows(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+
+	if (!t || t->pid != t->tgid)
+		return 0;
+	write_row(ctx, t, 1);
+	write_cgroup_items(ctx->meta->seq, t);
+	return 0;
+}
+
+SEC("iter/task")
+int thread_rows(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+
+	if (!t)
+		return 0;
+	write_row(ctx, t, 0);
+	write_cgroup_items(ctx->meta->seq, t);
+	return 0;
+}
+
+/*
+ * /proc shows signals 1 to 31 here. A literal index makes each a plain load at
+ * an offset that CO-RE works out; an index that is a variable would be scaled by
+ * the size that struct k_sigaction has in kernel.h.
+ */
+#define SIGNAL(i)                                                                           \
+	do {                                                                                \
+		unsigned long handler = (unsigned long)sighand->action[i].sa.sa_handler;    \
+		if (handler == 1)                                                           \
+			r->sig_ignored |= 1U << i;                                          \
+		else if (handler)                                                           \
+			r->sig_caught |= 1U << i;                                           \
+	} while (0)
+
+static __always_inline void fill_signals(struct stat_task *r, struct sighand_struct *sighand)
+{
+	SIGNAL(0); SIGNAL(1); SIGNAL(2); SIGNAL(3); SIGNAL(4); SIGNAL(5); SIGNAL(6); SIGNAL(7);
+	SIGNAL(8); SIGNAL(9); SIGNAL(10); SIGNAL(11); SIGNAL(12); SIGNAL(13); SIGNAL(14); SIGNAL(15);
+	SIGNAL(16); SIGNAL(17); SIGNAL(18); SIGNAL(19); SIGNAL(20); SIGNAL(21); SIGNAL(22); SIGNAL(23);
+	SIGNAL(24); SIGNAL(25); SIGNAL(26); SIGNAL(27); SIGNAL(28); SIGNAL(29); SIGNAL(30);
+}
+
+static __always_inline void write_stat_task(struct seq_file *seq, struct task_struct *t)
+{
+	struct signal_struct *sig = t->signal;
+	struct stat_task r = {};
+	struct sums sums;
+
+	START_RECORD(&r, t);
+	r.item.size = sizeof(struct stat_record);
+	r.state = task_state(t);
+	r.exit_state = t->exit_state;
+	r.flags = t->flags;
+	r.pgid = r.sid = r.tpgid = -1;
+	r.exit_code = t->exit_code;
+	if (t->sighand) {
+		if (sig->tty) {
+			r.tty = tty_nr(sig->tty);
+			r.tpgid = pid_nr(tty_pgrp(sig->tty));
+		}
+		r.threads = sig->nr_threads;
+		r.rss_limit = sig->rlim[5].rlim_cur;
+		r.ppid = t->real_parent->tgid;
+		r.pgid = pid_nr(sig->pids[PIDTYPE_PGID]);
+		r.sid = pid_nr(sig->pids[PIDTYPE_SID]);
+		if (sig->flags & (SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED))
+			r.exit_code = sig->group_exit_code;
+		fill_signals(&r, t->sighand);
+	}
+	r.threads_cut = sum_threads(&sums, &r.times, t, 1);
+	r.min_flt = sums.min_flt;
+	r.maj_flt = sums.maj_flt;
+	r.gtime = sums.gtime;
+	r.cmin_flt = sig->cmin_flt;
+	r.cmaj_flt = sig->cmaj_flt;
+	r.cutime = sig->cutime;
+	r.cstime = sig->cstime;
+	r.cgtime = sig->cgtime;
+	if (t->delays)
+		r.blkio = t->delays->blkio_delay;
+	r.prio = t->prio;
+	r.static_prio = t->static_prio;
+	r.sig_pending = t->pending.signal.sig[0] & 0x7fffffff;
+	r.sig_blocked = t->blocked.sig[0] & 0x7fffffff;
+	r.wchan = r.threads < 2 && r.state;
+	r.exit_signal = t->exit_signal;
+	r.cpu = task_cpu(t);
+	r.rt_priority = t->rt_priority;
+	r.policy = t->policy;
+	bpf_probe_read_kernel_str(r.comm, sizeof(r.comm), t->comm);
+	bpf_seq_write(seq, &r, sizeof(r));
+}
+
+static __always_inline void write_stat_mm(struct seq_file *seq, struct task_struct *t)
+{
+	struct mm_struct *mm = task_mm(t);
+	struct stat_mm r = {};
+
+	if (mm) {
+		r.vsize = mm->total_vm;
+		r.rss = mm_rss(mm);
+		r.start_code = mm->start_code;
+		r.end_code = mm->end_code;
+		r.start_stack = mm->start_stack;
+		r.start_data = mm->start_data;
+		r.end_data = mm->end_data;
+		r.start_brk = mm->start_brk;
+		r.arg_start = mm->arg_start;
+		r.arg_end = mm->arg_end;
+		r.env_start = mm->env_start;
+		r.env_end = mm->env_end;
+		if (t->flags & (PF_EXITING | PF_DUMPCORE) && t->stack_refcount.refs.counter)
+			fill_registers(&r.eip, &r.esp, t);
+	}
+	bpf_seq_write(seq, &r, sizeof(r));
+}
+
+/* What do_task_stat() of fs/proc/array.c prints, of a whole process. */
+SEC("iter/task")
+int stat_records(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+
+	if (!t || t->pid != t->tgid)
+		return 0;
+	write_stat_task(ctx->meta->seq, t);
+	write_stat_mm(ctx->meta->seq, t);
+	write_kthread_item(ctx->meta->seq, t);
+	return 0;
+}

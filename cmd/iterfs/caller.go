@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/fs"
+)
+
+// callerEntries are the entries that depend on who asks and on nothing else.
+func callerEntries() []fs.Entry {
+	return []fs.Entry{{Path: "tasks/self", Link: func(_ context.Context, r fs.Request) (string, error) { return tgid(r.TID) }}}
+}
+
+// self is this process as a caller, for reads without a mount.
+func self() fs.Caller {
+	return fs.Caller{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), TID: uint32(unix.Gettid())}
+}
+
+// tgid returns the process id of a caller, whom requests name by thread.
+func tgid(tid uint32) (string, error) {
+	status, err := procFile(tid, "status")
+	if err != nil {
+		return "", err
+	}
+	defer status.Close()
+	var head [512]byte
+	n, err := status.Read(head[:])
+	if err != nil {
+		return "", fmt.Errorf("find the reader's process: %w", err)
+	}
+	_, rest, found := bytes.Cut(head[:n], []byte("\nTgid:\t"))
+	id, _, ended := bytes.Cut(rest, []byte("\n"))
+	if !found || !ended {
+		return "", fmt.Errorf("find the reader's process: no Tgid in the status of %d", tid)
+	}
+	return string(id), nil
+}
+
+// netNS opens the network namespace of a caller.
+func netNS(tid uint32) (*os.File, error) { return procFile(tid, "ns/net") }
+
+func procFile(tid uint32, name string) (*os.File, error) {
+	if tid == 0 {
+		return nil, fmt.Errorf("the reader is in a pid namespace that the daemon cannot see into: %w", unix.EACCES)
+	}
+	return os.Open(fmt.Sprintf("/proc/%d/%s", tid, name))
+}

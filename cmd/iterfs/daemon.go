@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"log/syslog"
+	"os"
+	"os/exec"
+
+	"golang.org/x/sys/unix"
+)
+
+// readyEnv marks the process that --daemon has started; it reports on readyFD.
+const (
+	readyEnv = "ITERFS_READY"
+	readyFD  = 3
+)
+
+// daemonize starts this program again in a session of its own and waits until
+// the tree can be used, or for the error that kept it.
+func daemonize(dir string) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	cmd := exec.Command(exe, "mount", "--", dir)
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), readyEnv+"=1")
+	cmd.ExtraFiles = []*os.File{w}
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		return err
+	}
+	report, err := io.ReadAll(r)
+	switch {
+	case err != nil:
+		return err
+	case string(report) == "ready":
+		return cmd.Process.Release()
+	case len(report) > 0:
+		err = errors.New(string(report))
+	default:
+		err = errors.New("the daemon ended before the tree could be used")
+	}
+	return errors.Join(err, ignoreExit(cmd.Wait()))
+}
+
+// ignoreExit drops the news that a process which reported an error failed.
+func ignoreExit(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
+
+// parent is the process that waits for a daemon; nil in the foreground.
+type parent struct{ pipe *os.File }
+
+// logger returns where sentences go, and the parent that waits for the tree.
+func logger() (*slog.Logger, *parent) {
+	if os.Getenv(readyEnv) == "" {
+		return slog.New(slog.NewTextHandler(os.Stderr, nil)), nil
+	}
+	os.Unsetenv(readyEnv)
+	unix.CloseOnExec(readyFD)
+	p := &parent{pipe: os.NewFile(readyFD, "ready")}
+	w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_ERR, "iterfs")
+	if err != nil {
+		// No syslog runs here. The file status has the last error and the counts.
+		return slog.New(slog.DiscardHandler), p
+	}
+	return slog.New(slog.NewTextHandler(w, nil)), p
+}
+
+func (p *parent) ready() { p.report("ready") }
+
+func (p *parent) failed(err error) { p.report(fmt.Sprint(err)) }
+
+// report tells the parent once; what comes later has the log.
+func (p *parent) report(text string) {
+	if p == nil || p.pipe == nil {
+		return
+	}
+	p.pipe.WriteString(text)
+	p.pipe.Close()
+	p.pipe = nil
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command iterfs presents the kernel's BPF iterators as a tree of files.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses beside 0.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	started := false
+	root := &cobra.Command{
+		Use:   "iterfs",
+		Short: "The kernel's BPF iterators as files",
+		Long: `iterfs shows processes, BPF maps, routes and whatever else the kernel can iterate
+over as a tree of files, each made by a BPF program while it is read.`,
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		PersistentPreRun: func(*cobra.Command, []string) { started = true },
+	}
+	root.AddCommand(mountCommand(), umountCommand(), lsCommand(), catCommand(), doctorCommand(), versionCommand())
+	cmd, err := root.ExecuteC()
+	if err == nil {
+		return
+	}
+	fmt.Fprintf(os.Stderr, "iterfs: %v\n", err)
+	if !started {
+		fmt.Fprintf(os.Stderr, "Try '%s --help'.\n", cmd.CommandPath())
+		os.Exit(exitUsage)
+	}
+	os.Exit(exitFailure)
+}

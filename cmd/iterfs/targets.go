@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"github.com/iterfs/iterfs/bpf"
+	bpfmap "github.com/iterfs/iterfs/bpf/bpf_map"
+	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
+	"github.com/iterfs/iterfs/bpf/task"
+)
+
+// targets are the iterator targets, in the tree's order. A new one is its
+// directory below bpf, a line here and a row in the tests.
+var targets = []*bpf.Target{
+	&task.Target,
+	&ipv6route.Target,
+	&bpfmap.Target,
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fs
+
+import (
+	"context"
+	"errors"
+	"io"
+	iofs "io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// Errno is the one place where errors become what a reader sees. An errno in
+// the chain is passed on; the rest are told apart by kind, and what is left is EIO.
+func Errno(err error) unix.Errno {
+	var errno unix.Errno
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+		return 0
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return unix.EINTR
+	case errors.As(err, &errno):
+		return errno
+	case errors.Is(err, errors.ErrUnsupported):
+		return unix.EOPNOTSUPP
+	case errors.Is(err, iofs.ErrNotExist):
+		return unix.ENOENT
+	case errors.Is(err, iofs.ErrPermission):
+		return unix.EACCES
+	}
+	return unix.EIO
+}
+
+// expected tells the errors that readers cause or that races bring from those
+// that the log must tell of.
+func expected(errno unix.Errno) bool {
+	switch errno {
+	case 0, unix.ENOENT, unix.ENOTDIR, unix.EISDIR, unix.ELOOP, unix.EINVAL, unix.ESRCH, unix.EINTR, unix.EACCES:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fs
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// forever is how long the kernel may keep what cannot change while mounted.
+const forever = 24 * time.Hour
+
+// server answers the kernel's FUSE requests from a tree. Node ids are inode
+// numbers, which differ between all nodes that exist at a time.
+type server struct {
+	fuse.RawFileSystem // answers ENOSYS
+	stats              *Stats
+	log                *slog.Logger
+
+	mu      sync.Mutex
+	nodes   map[uint64]*known
+	files   map[uint64]*Reader
+	dirs    map[uint64]*listing
+	handles uint64 // the last handle given out
+}
+
+// known is a node that the kernel holds references to.
+type known struct {
+	node    *Node
+	lookups uint64
+}
+
+func newServer(t *Tree, stats *Stats, log *slog.Logger) *server {
+	s := &server{
+		RawFileSystem: fuse.NewDefaultRawFileSystem(),
+		stats:         stats,
+		log:           log,
+		nodes:         map[uint64]*known{},
+		files:         map[uint64]*Reader{},
+		dirs:          map[uint64]*listing{},
+	}
+	s.nodes[rootIno] = &known{node: t.Root(), lookups: 1}
+	return s
+}
+
+func (s *server) String() string { return "iterfs" }
+
+func (s *server) node(id uint64) *Node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nodes[id].node
+}
+
+// status turns an error into the kernel's answer, counts it, and logs it unless
+// it is one that readers cause.
+func (s *server) status(op string, n *Node, name string, err error) fuse.Status {
+	errno := Errno(err)
+	if errno == 0 {
+		return fuse.OK
+	}
+	var sentence string
+	if !expected(errno) {
+		path := join(n.Path(), name)
+		sentence = fmt.Sprintf("%s %s: %v", op, path, err)
+		s.log.Error(op+" failed", "path", path, "errno", unix.ErrnoName(errno), "error", err)
+	}
+	s.stats.countError(errno, sentence)
+	return fuse.Status(errno)
+}
+
+func request(cancel <-chan struct{}, h *fuse.InHeader) (*fuse.Context, Caller) {
+	return &fuse.Context{Caller: h.Caller, Cancel: cancel}, Caller{UID: h.Uid, GID: h.Gid, TID: h.Pid}
+}
+
+func (s *server) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	defer s.stats.Lookup.since(time.Now())
+	ctx, caller := request(cancel, h)
+	dir := s.node(h.NodeId)
+	n, err := dir.Lookup(ctx, caller, name)
+	if err != nil {
+		return s.status("look up", dir, name, err)
+	}
+	s.mu.Lock()
+	k := s.nodes[n.ino]
+	if k == nil {
+		k = &known{node: n}
+		s.nodes[n.ino] = k
+	}
+	k.lookups++
+	s.mu.Unlock()
+	out.NodeId = n.ino
+	s.fillAttr(n, &out.Attr)
+	if n.Static() {
+		out.SetEntryTimeout(forever)
+		out.SetAttrTimeout(forever)
+	}
+	return fuse.OK
+}
+
+func (s *server) Forget(id, lookups uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.nodes[id]
+	if k == nil || id == rootIno {
+		return
+	}
+	if k.lookups -= min(lookups, k.lookups); k.lookups == 0 {
+		delete(s.nodes, id)
+	}
+}
+
+func (s *server) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	n := s.node(in.NodeId)
+	s.fillAttr(n, &out.Attr)
+	if n.Static() {
+		out.SetTimeout(forever)
+	}
+	return fuse.OK
+}
+
+func (s *server) fillAttr(n *Node, a *fuse.Attr) {
+	a.Ino = n.ino
+	a.Mode = n.Mode()
+	a.Nlink = n.nlink()
+	a.Uid, a.Gid = n.owner()
+	a.SetTimes(&s.stats.Started, &s.stats.Started, &s.stats.Started)
+}
+
+func (s *server) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
+	ctx, caller := request(cancel, h)
+	n := s.node(h.NodeId)
+	target, err := n.Readlink(ctx, caller)
+	return []byte(target), s.status("read link", n, "", err)
+}
+
+func (s *server) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
+	out.Bsize, out.Frsize, out.NameLen = 4096, 4096, 255
+	return fuse.OK
+}

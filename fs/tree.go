@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package fs serves a tree of live files: from one description of its entries
+// it answers look-ups, listings and reads, by FUSE or in the process itself. It
+// knows nothing of what the files tell.
+package fs
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// An Entry describes one name of the tree, or a family of names.
+type Entry struct {
+	// Path is the place below the root. A component <name> stands for each object
+	// of the directory before it. Directories that only lead elsewhere need no
+	// entry of their own.
+	Path string
+
+	// Exactly one of the four is set.
+
+	// Open starts the content of a file.
+	Open func(ctx context.Context, r Request) (Stream, error)
+	// Link returns the content of a symbolic link.
+	Link func(ctx context.Context, r Request) (string, error)
+	// Objects generates the objects that the last component <name> stands for:
+	// all of them, or with want those of that name. Listing and look-up both ask
+	// it, so they cannot disagree.
+	Objects func(ctx context.Context, r Request, want string) iter.Seq2[Object, error]
+	// Dir makes an empty directory.
+	Dir bool
+}
+
+// An Object is what a component <name> stands for.
+type Object struct {
+	Name string
+	// ID is the object's number for the entries below it; Birth tells it from
+	// another that had the number before.
+	ID, Birth uint64
+	// UID and GID own the directory.
+	UID, GID uint32
+}
+
+// A Caller is who asks. TID is a thread, as the daemon's pid namespace numbers
+// it; 0 when it is not visible there.
+type Caller struct {
+	UID, GID, TID uint32
+}
+
+// A Request is what Entry's functions are asked with.
+type Request struct {
+	Caller
+	// Objects are those on the path, outermost first.
+	Objects []Object
+}
+
+// A Stream is the content of one open file, made as it is read.
+type Stream interface {
+	// Append appends some of what comes next, a bounded amount, and returns io.EOF
+	// with nothing at the end. After an error of ctx it can be asked again.
+	Append(ctx context.Context, dst []byte) ([]byte, error)
+	Close() error
+}
+
+// A Tree is an immutable description, ready to be walked.
+type Tree struct {
+	root *template
+}
+
+// template is a node of the description; a node.go node is one of its instances.
+type template struct {
+	path     string
+	name     string
+	entry    Entry
+	children []*template
+	object   *template // the child that stands for objects
+}
+
+// New builds a tree. It panics on a description that contradicts itself, which
+// is a mistake in the program.
+func New(entries []Entry) *Tree {
+	root := &template{}
+	for _, e := range entries {
+		t := root
+		for name := range strings.SplitSeq(e.Path, "/") {
+			t = t.child(name)
+		}
+		if t.defined() {
+			panic(fmt.Sprintf("fs: two entries for %s", e.Path))
+		}
+		t.entry = e
+	}
+	root.check()
+	return &Tree{root: root}
+}
+
+func (t *template) child(name string) *template {
+	if isPlaceholder(name) {
+		if t.object == nil {
+			t.object = &template{name: name, path: join(t.path, name)}
+		}
+		return t.object
+	}
+	i := slices.IndexFunc(t.children, func(c *template) bool { return c.name == name })
+	if i < 0 {
+		i = len(t.children)
+		t.children = append(t.children, &template{name: name, path: join(t.path, name)})
+	}
+	return t.children[i]
+}
+
+func (t *template) check() {
+	if (t.entry.Open != nil || t.entry.Link != nil) && (len(t.children) > 0 || t.object != nil) {
+		panic(fmt.Sprintf("fs: %s is a file and has entries below it", t.path))
+	}
+	if t.object != nil {
+		if t.object.entry.Objects == nil {
+			panic(fmt.Sprintf("fs: nothing generates the objects of %s", t.object.path))
+		}
+		t.object.check()
+	}
+	for _, c := range t.children {
+		c.check()
+	}
+}
+
+func (t *template) defined() bool {
+	e := &t.entry
+	return e.Open != nil || e.Link != nil || e.Objects != nil || e.Dir
+}
+
+func isPlaceholder(name string) bool {
+	return strings.HasPrefix(name, "<") && strings.HasSuffix(name, ">")
+}
+
+func join(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Order is the order in which iter/cgroup walks, enum bpf_cgroup_iter_order.
+type Order uint32
+
+// The orders; zero leaves it to the kernel, which then refuses.
+const (
+	Self Order = 1 + iota
+	Descendants
+	DescendantsPost
+	Ancestors
+)
+
+// Params narrow what an iterator visits. At most one of the groups applies, by
+// the target; the zero value visits everything.
+type Params struct {
+	// TID is one task, PID all threads of a process, PIDFD likewise by a pidfd.
+	// A kernel that cannot narrow by TID (before 6.1) visits every task.
+	TID, PID uint32
+	PIDFD    *os.File
+
+	// Map is the map whose elements are visited.
+	Map MapFD
+
+	// Cgroup is a directory of a cgroup hierarchy, CgroupID one of the v2
+	// hierarchy by its number; Order says where to go from there.
+	Cgroup   *os.File
+	CgroupID uint64
+	Order    Order
+
+	// NetNS is the network namespace whose sockets or routes are visited; nil for
+	// that of the daemon.
+	NetNS *os.File
+}
+
+// MapFD is what *ebpf.Map has of use here.
+type MapFD interface{ FD() int }
+
+// linkInfo encodes the kernel's union bpf_iter_link_info, and is empty where the
+// iterator takes no parameters.
+func (p *Params) linkInfo() ([]uint32, error) {
+	switch {
+	case p.Map != nil:
+		return []uint32{uint32(p.Map.FD())}, nil
+	case p.Order != 0:
+		var fd uint32
+		if p.Cgroup != nil {
+			fd = uint32(p.Cgroup.Fd())
+		}
+		return []uint32{uint32(p.Order), fd, uint32(p.CgroupID), uint32(p.CgroupID >> 32)}, nil
+	case p.TID != 0 || p.PID != 0 || p.PIDFD != nil:
+		info := []uint32{p.TID, p.PID, 0, 0}
+		if p.PIDFD != nil {
+			info[2] = uint32(p.PIDFD.Fd())
+		}
+		return info, nil
+	case p.Cgroup != nil || p.CgroupID != 0:
+		return nil, fmt.Errorf("a cgroup iterator needs an order: %w", unix.EINVAL)
+	}
+	return nil, nil
+}
+
+// attach makes a link of the program with its parameters and an iterator of the
+// link, by bpf(2) itself: the library passes none but a map.
+func attach(prog int, p *Params) (link, iter int, err error) {
+	info, err := p.linkInfo()
+	if err != nil {
+		return -1, -1, err
+	}
+	create := struct {
+		progFD, targetFD, attachType, flags uint32
+		info                                uint64
+		infoLen                             uint32
+		_                                   uint32
+	}{progFD: uint32(prog), attachType: unix.BPF_TRACE_ITER}
+	if len(info) > 0 {
+		create.info = uint64(uintptr(unsafe.Pointer(&info[0])))
+		create.infoLen = uint32(len(info)) * 4
+	}
+	link, err = bpfCall(unix.BPF_LINK_CREATE, unsafe.Pointer(&create), unsafe.Sizeof(create))
+	runtime.KeepAlive(info)
+	runtime.KeepAlive(p)
+	if err != nil {
+		return -1, -1, fmt.Errorf("attach the iterator: %w", err)
+	}
+	iterCreate := struct{ linkFD, flags uint32 }{linkFD: uint32(link)}
+	iter, err = bpfCall(unix.BPF_ITER_CREATE, unsafe.Pointer(&iterCreate), unsafe.Sizeof(iterCreate))
+	if err != nil {
+		unix.Close(link)
+		return -1, -1, fmt.Errorf("create the iterator: %w", err)
+	}
+	return link, iter, nil
+}
+
+func bpfCall(cmd int, attr unsafe.Pointer, size uintptr) (int, error) {
+	for {
+		fd, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(cmd), uintptr(attr), size)
+		switch errno {
+		case 0:
+			return int(fd), nil
+		case unix.EINTR, unix.EAGAIN:
+		default:
+			return -1, errno
+		}
+	}
+}

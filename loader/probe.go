@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/iterfs/iterfs/bpf"
+)
+
+// Present returns nil when the running kernel has the target, an ErrAbsent that
+// says why not, or the error that kept it from being found out. It loads nothing.
+func (l *Loader) Present(t *bpf.Target) error {
+	types, err := l.kernelTypes()
+	if err != nil {
+		return err
+	}
+	var fn *btf.Func
+	var ctx *btf.Struct
+	err = errors.Join(types.TypeByName("bpf_iter_"+t.Name, &fn), types.TypeByName("bpf_iter__"+t.Name, &ctx))
+	switch {
+	case errors.Is(err, btf.ErrNotFound):
+		return fmt.Errorf("%w: this kernel has no iter/%s (it came with Linux %s, or is not configured)", ErrAbsent, t.Name, t.Since)
+	case err != nil:
+		return fmt.Errorf("look for iter/%s in the kernel's BTF: %w", t.Name, err)
+	}
+	return nil
+}
+
+// CheckKernel returns nil when the kernel has what every target needs.
+func (l *Loader) CheckKernel() error {
+	_, err := l.kernelTypes()
+	return err
+}
+
+func (l *Loader) kernelTypes() (*btf.Spec, error) {
+	types, err := l.btf.Kernel()
+	switch {
+	case errors.Is(err, ebpf.ErrNotSupported):
+		return nil, fmt.Errorf("%w: the kernel has no BTF of itself (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y", ErrAbsent)
+	case err != nil:
+		return nil, fmt.Errorf("read the kernel's BTF: %w", err)
+	}
+	return types, nil
+}
+
+// probeTaskByTID finds out whether task iterators take a tid, as they do since
+// 6.1. Before, it is not refused but ignored, so trying does not tell.
+func (l *Loader) probeTaskByTID() (bool, error) {
+	types, err := l.kernelTypes()
+	if err != nil {
+		return false, err
+	}
+	var info *btf.Union
+	if err := types.TypeByName("bpf_iter_link_info", &info); err != nil {
+		return false, fmt.Errorf("look for the parameters of task iterators: %w", err)
+	}
+	for _, m := range info.Members {
+		if m.Name == "task" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
