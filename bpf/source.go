@@ -60,12 +60,12 @@ type format[R any] struct {
 
 func (f format[R]) Head(dst []byte) []byte { return append(dst, f.head...) }
 
-func (f format[R]) Append(dst, batch []byte, only *Key) ([]byte, int, error) {
+func (f format[R]) Append(dst, batch []byte, only *Key) ([]byte, []byte, int, error) {
 	rows := 0
 	for len(batch) > 0 {
 		r, n, err := f.source.Decode(batch)
 		if err != nil {
-			return dst, rows, err
+			return dst, batch, rows, err
 		}
 		batch = batch[n:]
 		if only != nil && f.source.Key(r) != *only {
@@ -73,6 +73,9 @@ func (f format[R]) Append(dst, batch []byte, only *Key) ([]byte, int, error) {
 		}
 		dst = f.row(dst, r)
 		rows++
+		if cap(dst)-len(dst) < RowRoom {
+			break
+		}
 	}
-	return dst, rows, nil
+	return dst, batch, rows, nil
 }

@@ -86,7 +86,12 @@ type Format interface {
 	// Head appends what stands before the first record.
 	Head(dst []byte) []byte
 	// Append appends the text of each record of a batch, or only of those with
-	// the key, and returns how many it rendered. A batch is whole records, as one
-	// read of an iterator gives them.
-	Append(dst, batch []byte, only *Key) ([]byte, int, error)
+	// the key, and returns how many it rendered. A batch is whole records. When
+	// dst has less than RowRoom left it stops after the row, with the rest of the
+	// batch.
+	Append(dst, batch []byte, only *Key) (text, rest []byte, rows int, err error)
 }
+
+// RowRoom is what most rows keep to. A row that is longer than the room dst has
+// makes it grow, as append does.
+const RowRoom = 1024

@@ -7,18 +7,25 @@ import (
 	"io"
 )
 
+const (
+	// stageSize is the room that content is made in which goes out in pieces.
+	stageSize = 8 << 10
+	// directSize is how much room a reader must offer to have content made there.
+	directSize = 16 << 10
+)
+
 // A Reader is an open file. It follows seq_file's rules (fs/seq_file.c): reads
 // that follow one another go on, a read at any other offset starts the content
-// afresh and skips to it, and a rewind thereby gives fresh data. It holds at most
-// what one Append makes. It is safe for concurrent use; reads take turns.
+// afresh and skips to it, and a rewind thereby gives fresh data. It holds little
+// more than stageSize. It is safe for concurrent use; reads take turns.
 type Reader struct {
 	open func(ctx context.Context) (Stream, error)
 	turn chan struct{} // a mutex that a reader can give up waiting for
 
-	stream Stream // nil when ended, or not begun
+	stream Stream // nil when ended
 	pos    int64  // the offset behind what was given out
-	ahead  []byte // made and not yet given out
-	buf    []byte // what ahead is part of
+	stage  []byte
+	ahead  []byte // of stage, what was not given out yet
 	end    error  // why the stream has ended: io.EOF or an error
 }
 
@@ -47,18 +54,15 @@ func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	}
 	n := 0
 	for n < len(p) {
-		if len(r.ahead) == 0 {
-			if err := r.fill(ctx); err != nil {
-				if n == 0 {
-					return 0, err
-				}
-				break
-			}
-		}
-		k := copy(p[n:], r.ahead)
-		r.ahead = r.ahead[k:]
-		r.pos += int64(k)
+		k, err := r.next(ctx, p[n:])
 		n += k
+		r.pos += int64(k)
+		if err != nil && n == 0 {
+			return 0, err
+		}
+		if err != nil {
+			break // it comes again with the next read
+		}
 	}
 	return n, nil
 }
@@ -74,13 +78,13 @@ func (r *Reader) restart(ctx context.Context, off int64) error {
 	}
 	r.stream = stream
 	for r.pos < off {
-		if len(r.ahead) == 0 {
-			if err := r.fill(ctx); err == io.EOF {
-				r.pos = off
-				return nil
-			} else if err != nil {
-				return err
-			}
+		err := r.fill(ctx)
+		if err == io.EOF {
+			r.pos = off
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 		k := min(int64(len(r.ahead)), off-r.pos)
 		r.ahead = r.ahead[k:]
@@ -89,24 +93,48 @@ func (r *Reader) restart(ctx context.Context, off int64) error {
 	return nil
 }
 
-// fill makes more content. Once ended, a stream stays so until a restart.
+// next gives out what was made ahead, or makes more: in p itself where it has
+// the room, which spares a copy of all but the rows at p's end.
+func (r *Reader) next(ctx context.Context, p []byte) (int, error) {
+	if len(r.ahead) > 0 || len(p) < directSize {
+		err := r.fill(ctx)
+		k := copy(p, r.ahead)
+		r.ahead = r.ahead[k:]
+		return k, err
+	}
+	made, err := r.make(ctx, p[:0:len(p)])
+	if len(made) > len(p) { // a row that p had no room for: it grew elsewhere
+		r.ahead = made[copy(p, made):]
+		return len(p), err
+	}
+	return copy(p, made), err // onto itself
+}
+
+// fill makes content ahead, unless there is some.
 func (r *Reader) fill(ctx context.Context) error {
+	if len(r.ahead) > 0 {
+		return nil
+	}
+	if r.stage == nil {
+		r.stage = make([]byte, 0, stageSize)
+	}
+	var err error
+	r.ahead, err = r.make(ctx, r.stage)
+	return err
+}
+
+// make asks the stream for content. Once it has ended, it stays so until a
+// restart, and what it held is not kept for a descriptor that lingers.
+func (r *Reader) make(ctx context.Context, dst []byte) ([]byte, error) {
 	if r.end != nil {
-		return r.end
+		return dst, r.end
 	}
-	for len(r.ahead) == 0 {
-		var err error
-		r.buf, err = r.stream.Append(ctx, r.buf[:0])
-		r.ahead = r.buf
-		if err != nil && ctx.Err() == nil {
-			r.end = err
-			r.closeStream() // what the stream held is not kept for a lingering fd
-		}
-		if err != nil && len(r.ahead) == 0 {
-			return err
-		}
+	dst, err := r.stream.Append(ctx, dst)
+	if err != nil && ctx.Err() == nil {
+		r.end = err
+		r.closeStream()
 	}
-	return nil
+	return dst, err
 }
 
 func (r *Reader) closeStream() {

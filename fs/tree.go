@@ -59,8 +59,9 @@ type Request struct {
 
 // A Stream is the content of one open file, made as it is read.
 type Stream interface {
-	// Append appends some of what comes next, a bounded amount, and returns io.EOF
-	// with nothing at the end. After an error of ctx it can be asked again.
+	// Append appends some of what comes next: about as much as dst has room for,
+	// or a bounded amount more, or nothing yet. It returns io.EOF at the end. After
+	// an error of ctx it can be asked again.
 	Append(ctx context.Context, dst []byte) ([]byte, error)
 	Close() error
 }

@@ -14,22 +14,49 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 )
 
+// With read-ahead the kernel iterates on one CPU while another renders. Chunks of
+// many batches keep the two from waking each other all the time; what waits is
+// bounded by queued chunks, one being filled and one being read: 1 MiB.
+const (
+	batchesPerChunk = 8
+	queuedChunks    = 2
+)
+
 // batchSize is the kernel's own buffer, PAGE_SIZE << 3: a read of that size
 // returns whole records, all that the buffer holds.
 var batchSize = os.Getpagesize() << 3
 
-var batches = sync.Pool{New: func() any {
-	b := make([]byte, batchSize)
+var (
+	batches = sync.Pool{New: func() any { return newBuffer(batchSize) }}
+	chunks  = sync.Pool{New: func() any { return newBuffer(batchSize * batchesPerChunk) }}
+)
+
+func newBuffer(size int) *[]byte {
+	b := make([]byte, size)
 	return &b
-}}
+}
 
 // A Stream is one run of an iterator. It is for one goroutine at a time, and
 // whoever opened it closes it.
 type Stream struct {
 	link, iter int
-	batch      *[]byte
 	name       string
-	close      sync.Once
+
+	batch *[]byte // what Next reads into, until it reads ahead
+	full  bool    // the last batch was so full that more is to come
+	ended error   // what came instead of records
+
+	ahead   chan chunk
+	chunk   chunk // what Next returned last
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// chunk is whole records, or what ended the run.
+type chunk struct {
+	buf *[]byte
+	n   int
+	err error
 }
 
 // Open loads the target if need be and attaches its program with the parameters.
@@ -68,45 +95,138 @@ func (l *Loader) Open(t *bpf.Target, program string, p Params) (*Stream, error) 
 }
 
 // Next returns the next whole records, valid until the next call, and io.EOF
-// behind the last. Between two reads of the kernel it heeds ctx; a read itself
-// is short, since the kernel bounds it by its buffer and by a million objects.
+// behind the last. When ctx ends first the call can be made again, and nothing
+// is lost.
 func (s *Stream) Next(ctx context.Context) ([]byte, error) {
+	if s.ended != nil {
+		return nil, s.ended
+	}
+	if s.ahead == nil && !s.full {
+		return s.nextBatch(ctx)
+	}
+	if s.ahead == nil {
+		s.startReadAhead()
+	}
+	return s.nextChunk(ctx)
+}
+
+// nextBatch reads on the spot: most runs are over with one batch.
+func (s *Stream) nextBatch(ctx context.Context) ([]byte, error) {
 	if s.batch == nil {
 		s.batch = batches.Get().(*[]byte)
 	}
+	n, err := s.read(ctx, *s.batch)
+	s.full = n > batchSize/2
+	if err != nil && ctx.Err() == nil {
+		s.ended = err
+	}
+	return (*s.batch)[:n], err
+}
+
+func (s *Stream) nextChunk(ctx context.Context) ([]byte, error) {
+	s.chunk.recycle()
+	s.chunk = chunk{}
+	select {
+	case s.chunk = <-s.ahead:
+		s.ended = s.chunk.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if s.ended != nil {
+		return nil, s.ended
+	}
+	return (*s.chunk.buf)[:s.chunk.n], nil
+}
+
+func (s *Stream) startReadAhead() {
+	ctx, stop := context.WithCancel(context.Background())
+	s.ahead, s.stop, s.stopped = make(chan chunk, queuedChunks), stop, make(chan struct{})
+	send := func(c chunk) bool {
+		select {
+		case s.ahead <- c:
+			return true
+		case <-ctx.Done():
+			c.recycle()
+			return false
+		}
+	}
+	go func() {
+		defer close(s.stopped)
+		// Chunks grow, so that a reader's first rows need not wait for many.
+		for want := 1; ; want = min(want*2, batchesPerChunk) {
+			c, err := s.readChunk(ctx, want)
+			if !send(c) {
+				return
+			}
+			if err != nil {
+				send(chunk{err: err})
+				return
+			}
+		}
+	}()
+}
+
+// readChunk reads that many batches. Records that came before an error are
+// returned beside it.
+func (s *Stream) readChunk(ctx context.Context, want int) (chunk, error) {
+	c := chunk{buf: chunks.Get().(*[]byte)}
+	for range want {
+		n, err := s.read(ctx, (*c.buf)[c.n:c.n+batchSize])
+		c.n += n
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// read reads one batch. Between two reads of the kernel it heeds ctx; a read
+// itself is short, since the kernel bounds it by its buffer and by a million
+// objects.
+func (s *Stream) read(ctx context.Context, buf []byte) (int, error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return 0, err
 		}
-		n, err := unix.Read(s.iter, *s.batch)
+		n, err := unix.Read(s.iter, buf)
 		switch {
 		case n > 0:
-			return (*s.batch)[:n], nil
+			return n, nil
 		case err == nil:
-			return nil, io.EOF
+			return 0, io.EOF
 		case err == unix.EAGAIN || err == unix.EINTR:
 			// A million objects without output, or a program that asks to be run
 			// again on the same object: there is more to come.
 		case err == unix.E2BIG:
-			return nil, fmt.Errorf("%s: a record is larger than the kernel's buffer of %d bytes: %w", s.name, batchSize, err)
+			return 0, fmt.Errorf("%s: a record is larger than the kernel's buffer of %d bytes: %w", s.name, batchSize, err)
 		default:
-			return nil, fmt.Errorf("%s: read the iterator: %w", s.name, err)
+			return 0, fmt.Errorf("%s: read the iterator: %w", s.name, err)
 		}
+	}
+}
+
+func (c chunk) recycle() {
+	if c.buf != nil {
+		chunks.Put(c.buf)
 	}
 }
 
 // Close ends the run and gives back what it held.
 func (s *Stream) Close() error {
-	var err error
-	s.close.Do(func() {
-		err = unix.Close(s.iter)
-		if e := unix.Close(s.link); err == nil {
-			err = e
-		}
-		if s.batch != nil {
-			batches.Put(s.batch)
-			s.batch = nil
-		}
-	})
+	if s.ahead != nil {
+		s.stop()
+		<-s.stopped // after the read that is under way
+		s.chunk.recycle()
+		s.chunk = chunk{}
+	}
+	if s.batch != nil {
+		batches.Put(s.batch)
+		s.batch = nil
+	}
+	s.ended = os.ErrClosed
+	err := unix.Close(s.iter)
+	if e := unix.Close(s.link); err == nil {
+		err = e
+	}
 	return err
 }

@@ -310,14 +310,7 @@ static __always_inline u64 mm_rss(struct mm_struct *mm)
 /* The number of a struct pid in the initial namespace; 0 for none, as pid_nr(). */
 static __always_inline int pid_nr(struct pid *pid)
 {
-	struct upid first = {};
-
-	if (!pid)
-		return 0;
-	bpf_probe_read_kernel(&first.nr, sizeof(first.nr),
-			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-			      bpf_core_field_offset(struct upid, nr));
-	return first.nr;
+	return pid ? pid->numbers[0].nr : 0;
 }
 
 #endif

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+
+	"github.com/iterfs/iterfs/bpf"
 )
 
 const (
@@ -28,37 +30,29 @@ func appendStat(dst []byte, e entry[taskStatRecord]) []byte {
 	dst = append(dst, ") "...)
 	dst = append(dst, stateLetter(t.State, t.ExitState))
 	for _, v := range [...]int64{int64(t.Ppid), int64(t.Pgid), int64(t.Sid), int64(t.Tty), int64(t.Tpgid)} {
-		dst = appendSigned(dst, v)
+		dst = bpf.AppendSignedField(dst, v)
 	}
 	for _, v := range [...]uint64{uint64(t.Flags), t.MinFlt, t.CminFlt, t.MajFlt, t.CmajFlt,
 		utime / nsPerTick, stime / nsPerTick, t.Cutime / nsPerTick, t.Cstime / nsPerTick} {
-		dst = appendUnsigned(dst, v)
+		dst = bpf.AppendField(dst, v)
 	}
-	dst = appendSigned(dst, int64(t.Prio)-100)
-	dst = appendSigned(dst, int64(t.StaticPrio)-120)
+	dst = bpf.AppendSignedField(dst, int64(t.Prio)-100)
+	dst = bpf.AppendSignedField(dst, int64(t.StaticPrio)-120)
 	for _, v := range [...]uint64{uint64(t.Threads), 0, t.Key.Start / nsPerTick,
 		m.Vsize * pageSize, m.Rss, t.RssLimit,
 		m.StartCode, m.EndCode, m.StartStack, m.Esp, m.Eip,
 		uint64(t.SigPending), uint64(t.SigBlocked), uint64(t.SigIgnored), uint64(t.SigCaught),
 		uint64(t.Wchan), 0, 0} {
-		dst = appendUnsigned(dst, v)
+		dst = bpf.AppendField(dst, v)
 	}
-	dst = appendSigned(dst, int64(t.ExitSignal))
+	dst = bpf.AppendSignedField(dst, int64(t.ExitSignal))
 	for _, v := range [...]uint64{uint64(t.Cpu), uint64(t.RtPriority), uint64(t.Policy),
 		t.Blkio / nsPerTick, t.Gtime / nsPerTick, t.Cgtime / nsPerTick,
 		m.StartData, m.EndData, m.StartBrk, m.ArgStart, m.ArgEnd, m.EnvStart, m.EnvEnd} {
-		dst = appendUnsigned(dst, v)
+		dst = bpf.AppendField(dst, v)
 	}
-	dst = appendSigned(dst, int64(t.ExitCode))
+	dst = bpf.AppendSignedField(dst, int64(t.ExitCode))
 	return append(dst, '\n')
-}
-
-func appendSigned(dst []byte, v int64) []byte {
-	return strconv.AppendInt(append(dst, ' '), v, 10)
-}
-
-func appendUnsigned(dst []byte, v uint64) []byte {
-	return strconv.AppendUint(append(dst, ' '), v, 10)
 }
 
 // appendNative appends the real file, for the few tasks that a program cannot

@@ -22,27 +22,32 @@ type content struct {
 	stats  *fs.Stats
 
 	begun bool
+	batch []byte // of the stream, what is not rendered yet
 	rows  int
 }
 
-// Append renders one batch of records. The file of an object that has gone, or
-// whose number another one has by now, is ESRCH.
+// Append renders what is left of a batch of records, or the next one. The file
+// of an object that has gone, or whose number another one has by now, is ESRCH.
 func (c *content) Append(ctx context.Context, dst []byte) ([]byte, error) {
 	if !c.begun {
 		c.begun = true
-		dst = c.format.Head(dst)
+		return c.format.Head(dst), nil
 	}
-	batch, err := c.stream.Next(ctx)
-	if err == io.EOF && c.only != nil && c.rows == 0 {
-		return dst, unix.ESRCH
+	if len(c.batch) == 0 {
+		var err error
+		c.batch, err = c.stream.Next(ctx)
+		if err == io.EOF && c.only != nil && c.rows == 0 {
+			return dst, unix.ESRCH
+		}
+		if err != nil {
+			return dst, err
+		}
 	}
-	if err != nil {
-		return dst, err
-	}
-	dst, rows, err := c.format.Append(dst, batch, c.only)
+	text, rest, rows, err := c.format.Append(dst, c.batch, c.only)
+	c.batch = rest
 	c.rows += rows
 	c.stats.Rows.Add(uint64(rows))
-	return dst, err
+	return text, err
 }
 
 func (c *content) Close() error { return c.stream.Close() }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"math"
+	"strconv"
+	"testing"
+)
+
+func TestAppendField(t *testing.T) {
+	check := func(v uint64) {
+		t.Helper()
+		want := " " + strconv.FormatUint(v, 10)
+		if got := string(AppendField(nil, v)); got != want {
+			t.Errorf("AppendField(%d) = %q", v, got)
+		}
+		signed := int64(v)
+		want = " " + strconv.FormatInt(signed, 10)
+		if got := string(AppendSignedField([]byte("x"), signed)); got != "x"+want {
+			t.Errorf("AppendSignedField(%d) = %q", signed, got)
+		}
+		if got := string(AppendSignedField(nil, -signed)); got != " "+strconv.FormatInt(-signed, 10) {
+			t.Errorf("AppendSignedField(%d) = %q", -signed, got)
+		}
+	}
+	for p := uint64(1); ; p *= 10 {
+		for _, v := range []uint64{p - 1, p, p + 1, p + p/2, p*2 - 1} {
+			check(v)
+		}
+		if p == 1e19 {
+			break
+		}
+	}
+	for i := range 64 {
+		check(1 << i)
+		check(1<<i - 1)
+	}
+	check(math.MaxUint64)
+}
+
+func BenchmarkAppendField(b *testing.B) {
+	buf := make([]byte, 0, 64)
+	for b.Loop() {
+		buf = AppendField(buf[:0], 140724824075488)
+	}
+}
+
+func BenchmarkAppendUint(b *testing.B) {
+	buf := make([]byte, 0, 64)
+	for b.Loop() {
+		buf = strconv.AppendUint(append(buf[:0], ' '), 140724824075488, 10)
+	}
+}
