@@ -75,14 +75,13 @@ func (m *Mount) Unmount(lazy bool) error { return unmount(m.Dir, lazy) }
 
 // Unmount unmounts the iterfs on a directory, whichever daemon serves it.
 func Unmount(dir string, lazy bool) error {
-	path, err := resolve(dir)
-	if errors.Is(err, unix.ENOTCONN) { // its daemon was killed
-		return unmount(dir, true)
+	if dead(dir) {
+		return unix.Unmount(dir, unix.MNT_DETACH)
 	}
+	dir, err := resolve(dir)
 	if err != nil {
 		return err
 	}
-	dir = path
 	switch kind, err := mountedOn(dir); {
 	case err != nil:
 		return err
@@ -125,16 +124,13 @@ func CheckDevice() error {
 // claim checks that a directory can be mounted on, clears a dead mount away, and
 // keeps other daemons from doing the same until it is released.
 func claim(dir string, log *slog.Logger) (path string, release func(), err error) {
-	path, err = resolve(dir)
-	if errors.Is(err, unix.ENOTCONN) {
-		// A FUSE mount without a daemon answers everything so.
+	if dead(dir) {
 		log.Warn("taking over what a killed daemon left mounted", "dir", dir)
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			return "", nil, fmt.Errorf("unmount what a killed daemon left on %s: %w", dir, err)
 		}
-		path, err = resolve(dir)
 	}
-	if err != nil {
+	if path, err = resolve(dir); err != nil {
 		return "", nil, err
 	}
 	f, err := os.Open(path)
@@ -158,6 +154,12 @@ func claim(dir string, log *slog.Logger) (path string, release func(), err error
 		return "", nil, fmt.Errorf("%s is a mount point already (%s): choose another directory, or umount it first", path, kind)
 	}
 	return path, func() { f.Close() }, nil
+}
+
+// dead reports whether a directory is a FUSE mount whose daemon is gone. Only a
+// request that the kernel does not answer from its caches tells.
+func dead(dir string) bool {
+	return unix.Statfs(dir, new(unix.Statfs_t)) == unix.ENOTCONN
 }
 
 // resolve makes a path absolute and free of links, and checks that it is a directory.

@@ -47,7 +47,12 @@ func (n *Node) Path() string {
 	if n.parent == nil {
 		return "/"
 	}
-	return strings.TrimSuffix(n.parent.Path(), "/") + "/" + n.name
+	return n.parent.pathOf(n.name)
+}
+
+// pathOf is the path of an entry of the directory.
+func (n *Node) pathOf(name string) string {
+	return strings.TrimSuffix(n.Path(), "/") + "/" + name
 }
 
 // Name is the last component of the path; "" for the root.

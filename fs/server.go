@@ -65,7 +65,10 @@ func (s *server) status(op string, n *Node, name string, err error) fuse.Status 
 	}
 	var sentence string
 	if !expected(errno) {
-		path := join(n.Path(), name)
+		path := n.Path()
+		if name != "" {
+			path = n.pathOf(name)
+		}
 		sentence = fmt.Sprintf("%s %s: %v", op, path, err)
 		s.log.Error(op+" failed", "path", path, "errno", unix.ErrnoName(errno), "error", err)
 	}

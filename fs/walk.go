@@ -4,7 +4,6 @@ package fs
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
@@ -14,8 +13,7 @@ import (
 // maxLinks is how many symbolic links a walk follows, as in the kernel.
 const maxLinks = 40
 
-// Walk finds a path below the root without a mount, following links. The error
-// names the path up to where it failed.
+// Walk finds a path below the root without a mount, following links.
 func (t *Tree) Walk(ctx context.Context, c Caller, name string) (*Node, error) {
 	n := t.Root()
 	rest := strings.Split(path.Clean("/"+name), "/")
@@ -28,18 +26,18 @@ func (t *Tree) Walk(ctx context.Context, c Caller, name string) (*Node, error) {
 		}
 		next, err := n.Lookup(ctx, c, part)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", join(n.Path(), part), err)
+			return nil, err
 		}
 		if next.tmpl.entry.Link == nil {
 			n = next
 			continue
 		}
 		if links++; links > maxLinks {
-			return nil, fmt.Errorf("%s: %w", next.Path(), unix.ELOOP)
+			return nil, unix.ELOOP
 		}
 		target, err := next.Readlink(ctx, c)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", next.Path(), err)
+			return nil, err
 		}
 		// Links of the tree are relative and lead to a place beside them.
 		rest = append(strings.Split(target, "/"), rest...)

@@ -101,6 +101,9 @@ func (s *Stream) Next(ctx context.Context) ([]byte, error) {
 	if s.ended != nil {
 		return nil, s.ended
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if s.ahead == nil && !s.full {
 		return s.nextBatch(ctx)
 	}

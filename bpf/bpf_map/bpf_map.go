@@ -52,7 +52,7 @@ var (
 		number("MAX_ENTRIES", 11, "entries it has room for", func(r record) int64 { return int64(r.MaxEntries) }),
 		{Name: "ENTRIES", Width: 8, Doc: "entries it holds, where the kernel counts them (hash types, since 6.6) or all exist (arrays)", Number: entries},
 		number("FLAGS", 7, "BPF_F_ flags given at creation (map_flags)", func(r record) int64 { return int64(r.Flags) }),
-		number("REFS", 5, "references of programs, file descriptors and pins (refcnt)", func(r record) int64 { return r.Refs }),
+		number("REFS", 5, "references of programs, file descriptors and pins (refcnt); who reads MEM_KB at the same time has one", func(r record) int64 { return r.Refs }),
 		{Name: "MEM_KB", Width: 8, Doc: "memory as the kernel accounts it, KiB (memlock of its fdinfo)", Number: memory},
 	}
 	maps = bpf.Table[record]{Source: source, Columns: columns}

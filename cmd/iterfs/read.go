@@ -90,11 +90,11 @@ func eachPath(cmd *cobra.Command, paths []string, f func(context.Context, *bufio
 	for _, path := range paths {
 		n, err := tree.Walk(ctx, self(), path)
 		if err == nil {
-			if err = f(ctx, out, n); err != nil {
-				err = fmt.Errorf("%s: %w", path, err)
-			}
+			err = f(ctx, out, n)
 		}
-		failed = append(failed, err)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", path, err))
+		}
 	}
 	return errors.Join(append(failed, out.Flush())...)
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ func (s *system) appendStatus(dst []byte) []byte {
 	opens, closes := s.stats.Opens.Load(), s.stats.Closes.Load()
 	line("opens", "%d", opens)
 	line("open_now", "%d", opens-closes)
+	line("goroutines", "%d", runtime.NumGoroutine())
 	line("rows", "%d", s.stats.Rows.Load())
 	line("bytes", "%d", s.stats.Bytes.Load())
 	for _, l := range []struct {

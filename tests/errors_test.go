@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tests
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/tests/need"
+)
+
+// What a user runs into is one line that names cause and remedy, and status 1;
+// bad usage is status 2.
+func TestErrors(t *testing.T) {
+	need.Root(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	mounted := filepath.Join(dir, "mounted")
+	if err := os.Mkdir(mounted, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", mounted, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Unmount(mounted, 0) })
+	for _, test := range []struct {
+		args   []string
+		status int
+		words  []string
+	}{
+		{[]string{"mount", dir + "/missing"}, 1, []string{"does not exist", "mkdir"}},
+		{[]string{"mount", "--daemon", dir + "/missing"}, 1, []string{"does not exist", "mkdir"}},
+		{[]string{"mount", file}, 1, []string{"not a directory"}},
+		{[]string{"mount", mounted}, 1, []string{"mount point already", "tmpfs", "umount"}},
+		{[]string{"umount", mounted}, 1, []string{"tmpfs, not iterfs"}},
+		{[]string{"umount", dir}, 1, []string{"nothing is mounted"}},
+		{[]string{"cat", "no/such/file"}, 1, []string{"no/such/file", "no such file"}},
+		{[]string{"cat", "tasks"}, 1, []string{"is a directory"}},
+		{[]string{"ls", "tasks/0"}, 1, []string{"no such file"}},
+	} {
+		out, errs, status := iterfs(t, test.args...)
+		if status != test.status || out != "" || !oneLine(errs, test.words...) {
+			t.Errorf("%q: status %d, %q, %q, want status %d and %q", test.args, status, out, errs, test.status, test.words)
+		}
+	}
+	for _, args := range [][]string{{"mount"}, {"mount", "a", "b"}, {"nonsense"}, {"mount", "--nonsense", dir}, {"cat"}, {"doctor", "x"}} {
+		if out, errs, status := iterfs(t, args...); status != 2 || out != "" || !strings.Contains(errs, "--help") {
+			t.Errorf("%q: status %d, %q, %q, want usage and status 2", args, status, out, errs)
+		}
+	}
+}
+
+// inside runs iterfs where something is missing: a shell in a mount namespace of
+// its own hides it first.
+func inside(t testing.TB, hide string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", append([]string{"-c", hide + ` && exec "$0" "$@"`, binary}, args...)...)
+	cmd.SysProcAttr = &unix.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
+	return output(t, cmd)
+}
+
+func TestMissingPrerequisites(t *testing.T) {
+	need.Root(t)
+	dir := t.TempDir()
+	noFuse := "mount -t tmpfs none /dev"
+	if _, errs, status := inside(t, noFuse, "mount", dir); status != 1 || !oneLine(errs, "/dev/fuse", "modprobe") {
+		t.Errorf("without /dev/fuse: status %d, %q", status, errs)
+	}
+	if out, errs, status := inside(t, noFuse, "cat", "tasks/self/comm"); status != 0 || out != "iterfs\n" {
+		t.Errorf("cat without /dev/fuse: status %d, %q, %q", status, out, errs)
+	}
+	noBTF := "mount -t tmpfs none /sys/kernel/btf"
+	for _, args := range [][]string{{"mount", dir}, {"mount", "--daemon", dir}, {"cat", "tasks/stat"}} {
+		if _, errs, status := inside(t, noBTF, args...); status != 1 || !oneLine(errs, "BTF", "CONFIG_DEBUG_INFO_BTF") {
+			t.Errorf("%q without BTF: status %d, %q", args, status, errs)
+		}
+	}
+	if out, _, status := inside(t, noBTF, "doctor"); status != 1 || !strings.Contains(out, "FAIL    BTF") {
+		t.Errorf("doctor without BTF: status %d, %q", status, out)
+	}
+}
+
+func TestNotRoot(t *testing.T) {
+	need.Root(t)
+	dir := t.TempDir()
+	for _, args := range [][]string{{"mount", dir}, {"mount", "--daemon", dir}, {"cat", "tasks/stat"}, {"ls"}} {
+		cmd := exec.Command(binary, args...)
+		cmd.SysProcAttr = &unix.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		if out, errs, status := output(t, cmd); status != 1 || out != "" || !oneLine(errs, "root", "sudo") {
+			t.Errorf("%q as nobody: status %d, %q, %q", args, status, out, errs)
+		}
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	need.Root(t)
+	out, errs, status := iterfs(t, "doctor")
+	if status != 0 || errs != "" {
+		t.Errorf("status %d, %q", status, errs)
+	}
+	for _, line := range []string{"ok      BTF\n", "ok      /dev/fuse\n", "ok      target task\n", "ok      target bpf_map\n", "ok      target ipv6_route\n"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("no %q in\n%s", line, out)
+		}
+	}
+}
+
+func TestCatWithoutMount(t *testing.T) {
+	need.Root(t)
+	for _, args := range [][]string{{"cat", "tasks/table", "maps/table"}, {"cat", "README"}, {"ls", "/", "tasks"}, {"ls"}, {"version"}, {"--help"}} {
+		if out, errs, status := iterfs(t, args...); status != 0 || out == "" || errs != "" {
+			t.Errorf("%q: status %d, %q, %q", args, status, out, errs)
+		}
+	}
+	// One path that fails does not keep the others from being shown.
+	out, errs, status := iterfs(t, "cat", "no/such/file", "tasks/self/comm")
+	if status != 1 || out != "iterfs\n" || !oneLine(errs, "no/such/file") {
+		t.Errorf("status %d, %q, %q", status, out, errs)
+	}
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package tests runs iterfs as a user does: the real program, mounted, against
+// the kernel's own answers. No test needs more than Go and root; those that
+// compare with another tool say so.
+package tests
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/tests/need"
+)
+
+// binary is the program under test: $ITERFS_BIN, or built for this run.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if binary = os.Getenv("ITERFS_BIN"); binary == "" {
+		dir, err := os.MkdirTemp("", "iterfs-test")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		// Some tests run it as another user.
+		if err := os.Chmod(dir, 0o755); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		binary = filepath.Join(dir, "iterfs")
+		if out, err := exec.Command("go", "build", "-o", binary, "../cmd/iterfs").CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build iterfs: %v\n%s", err, out)
+			return 1
+		}
+	}
+	status := m.Run()
+	if left := ownMounts(); len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "mounts outlive the tests: %q\n", left)
+		return 1
+	}
+	return status
+}
+
+// ownMounts lists the mounts of iterfs below the folders that tests make.
+func ownMounts() (dirs []string) {
+	table, _ := os.ReadFile("/proc/self/mounts")
+	for _, line := range strings.Split(string(table), "\n") {
+		if f := strings.Fields(line); len(f) > 2 && f[2] == "fuse.iterfs" && strings.Contains(f[1], os.TempDir()) {
+			dirs = append(dirs, f[1])
+		}
+	}
+	return dirs
+}
+
+// iterfs runs the program and returns what it printed and its exit status.
+func iterfs(t testing.TB, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	return output(t, exec.Command(binary, args...))
+}
+
+func output(t testing.TB, cmd *exec.Cmd) (stdout, stderr string, status int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+		t.Fatalf("%v: %v", cmd.Args, err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// A mount is a daemon of its own in the foreground, unmounted when the test ends.
+type mount struct {
+	dir string
+	cmd *exec.Cmd
+	log *bytes.Buffer
+}
+
+func newMount(t testing.TB) *mount {
+	t.Helper()
+	need.Root(t)
+	m := &mount{dir: t.TempDir(), log: new(bytes.Buffer)}
+	m.cmd = exec.Command(binary, "mount", m.dir)
+	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
+	m.cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		m.cmd.Process.Signal(unix.SIGTERM)
+		if err := m.cmd.Wait(); err != nil {
+			t.Errorf("the daemon ended with %v: %s", err, m.log)
+		}
+		if m.log.Len() > 0 {
+			t.Errorf("the daemon's log is not empty: %s", m.log)
+		}
+	})
+	m.await(t)
+	return m
+}
+
+// await returns when the tree can be used.
+func (m *mount) await(t testing.TB) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(m.path("status")); err == nil {
+			return
+		}
+	}
+	t.Fatalf("no tree after 30 s: %s", m.log)
+}
+
+func (m *mount) path(name string) string { return filepath.Join(m.dir, name) }
+
+func (m *mount) read(t testing.TB, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(m.path(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// status returns the values of one name of the file status.
+func (m *mount) status(t testing.TB, name string) (values []string) {
+	t.Helper()
+	for _, line := range strings.Split(m.read(t, "status"), "\n") {
+		if value, ok := strings.CutPrefix(line, name+":\t"); ok {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+// table splits a table into rows by the names of its columns.
+func table(t testing.TB, text string) (rows []map[string]string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	names := strings.Fields(lines[0])
+	for _, line := range lines[1:] {
+		values := strings.Fields(line)
+		if len(values) != len(names) {
+			t.Fatalf("%d values for %d columns: %q", len(values), len(names), line)
+		}
+		row := map[string]string{}
+		for i, name := range names {
+			row[name] = values[i]
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
