@@ -55,14 +55,14 @@ func MountTree(t *Tree, dir string, stats *Stats, log *slog.Logger) (*Mount, err
 	if err != nil {
 		return nil, fmt.Errorf("mount on %s: %w", dir, err)
 	}
+	// The kernel's INIT has been answered: the tree can be used as soon as it is
+	// served. The daemon itself never touches it, not even to wait for it as
+	// go-fuse's WaitMount does: killed in such a request it could not end.
 	m := &Mount{Dir: dir, server: server, served: make(chan struct{})}
 	go func() {
 		server.Serve()
 		close(m.served)
 	}()
-	if err := server.WaitMount(); err != nil {
-		return nil, errors.Join(fmt.Errorf("wait for the mount on %s: %w", dir, err), m.Unmount(true))
-	}
 	return m, nil
 }
 

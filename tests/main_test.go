@@ -18,12 +18,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/tests/need"
+	"github.com/iterfs/iterfs/tests/zoo"
 )
 
 // binary is the program under test: $ITERFS_BIN, or built for this run.
 var binary string
 
 func TestMain(m *testing.M) {
+	zoo.Init() // an animal does not return
 	os.Exit(run(m))
 }
 
@@ -95,7 +97,6 @@ func newMount(t testing.TB) *mount {
 	m := &mount{dir: t.TempDir(), log: new(bytes.Buffer)}
 	m.cmd = exec.Command(binary, "mount", m.dir)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
-	m.cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -90,21 +90,6 @@ func TestPread(t *testing.T) {
 	}
 }
 
-func TestTwoReaders(t *testing.T) {
-	m := newMount(t)
-	path := stableFile(t, m, 100)
-	want := readIn(t, path, 128<<10)
-	results := make(chan []byte)
-	for size := range 4 {
-		go func() { results <- readIn(t, path, 1000+size) }()
-	}
-	for range 4 {
-		if got := <-results; !bytes.Equal(got, want) {
-			t.Errorf("one of several readers at once got %d bytes, not the %d", len(got), len(want))
-		}
-	}
-}
-
 // A shared descriptor is one stream: two readers in turn get all of it, in order.
 func TestSharedDescriptor(t *testing.T) {
 	m := newMount(t)

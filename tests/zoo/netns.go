@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package zoo
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A NetNS is a network namespace of the test's own, with its loopback up.
+type NetNS struct{ file *os.File }
+
+// NewNetNS makes one that goes with the test.
+func NewNetNS(t testing.TB) *NetNS {
+	t.Helper()
+	ns := &NetNS{}
+	err := onOwnThread(func() (err error) {
+		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		if ns.file, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+			return err
+		}
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetUp(lo)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.file.Close() })
+	return ns
+}
+
+// Do runs f on a thread that is in the namespace and that nothing else runs on.
+func (ns *NetNS) Do(f func() error) error {
+	return onOwnThread(func() error {
+		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		return f()
+	})
+}
+
+// Output runs a program in the namespace and returns what it prints.
+func (ns *NetNS) Output(name string, args ...string) (out []byte, err error) {
+	err = ns.Do(func() error {
+		out, err = exec.Command(name, args...).Output()
+		return err
+	})
+	return out, err
+}
+
+// onOwnThread runs f on a thread that ends with it.
+func onOwnThread(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		done <- f()
+	}()
+	return <-done
+}
