@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/tests/need"
@@ -47,6 +48,11 @@ func run(m *testing.M) int {
 			fmt.Fprintf(os.Stderr, "build iterfs: %v\n%s", err, out)
 			return 1
 		}
+	}
+	// The tests make maps, which kernels before 5.11 count as locked memory.
+	if err := rlimit.RemoveMemlock(); err != nil && os.Geteuid() == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	status := m.Run()
 	if left := ownMounts(); len(left) > 0 {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iterfs/iterfs/tests/need"
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
@@ -137,10 +138,11 @@ func TestSeveralReadersAtOnce(t *testing.T) {
 
 // Tools that people use on such files.
 func TestToolsOnRoutes(t *testing.T) {
+	awk := need.Tool(t, "awk", "mawk")
 	m := newMount(t)
 	ns, read := inNetNS(t, 10)
 	want := strings.Split(strings.TrimSpace(string(read("/proc/thread-self/net/ipv6_route"))), "\n")
-	out, err := ns.Output("awk", "{print $10}", m.path("net/ipv6_route"))
+	out, err := ns.Output(awk, "{print $10}", m.path("net/ipv6_route"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -267,6 +267,25 @@ static __always_inline u32 task_cpu(struct task_struct *t)
 	return t->thread_info.cpu;
 }
 
+/*
+ * Before 5.16 stat shows whether the kernel, unwinding the task's stack, finds a
+ * caller (get_wchan()); since then only whether the task sleeps. The kernel with
+ * that change is told by another of the same release.
+ */
+static __always_inline _Bool wchan_is_unwound(struct task_struct *t)
+{
+	return bpf_core_field_exists(((struct task_struct___pre_cpu *)t)->cpu);
+}
+
+/*
+ * Of a process that has stopped or is ending, 5.10 shows its first thread's exit
+ * code and 6.1 the group's. What lies between is told by a change of 5.17.
+ */
+static __always_inline _Bool shows_group_exit_code(struct task_struct *t)
+{
+	return bpf_core_field_exists(t->worker_private);
+}
+
 static __always_inline void *task_kthread(struct task_struct *t)
 {
 	if (bpf_core_field_exists(t->worker_private))
@@ -296,9 +315,10 @@ static __always_inline u64 mm_rss(struct mm_struct *mm)
 	if (bpf_core_type_exists(struct mm_rss_stat)) {
 		struct mm_struct___pre_percpu *old = (void *)mm;
 
-		file = old->rss_stat.count[0].counter;
-		anon = old->rss_stat.count[1].counter;
-		shmem = old->rss_stat.count[3].counter;
+		/* The verifier of 5.10 does not load from an array of a typedef. */
+		file = BPF_CORE_READ(old, rss_stat.count[0].counter);
+		anon = BPF_CORE_READ(old, rss_stat.count[1].counter);
+		shmem = BPF_CORE_READ(old, rss_stat.count[3].counter);
 	} else {
 		file = mm->rss_stat[0].count;
 		anon = mm->rss_stat[1].count;

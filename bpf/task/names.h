@@ -39,16 +39,22 @@ static __always_inline void fill_registers(u64 *ip, u64 *sp, struct task_struct 
 	}
 }
 
-/* The inode number of the task's own pid namespace; 0 when it has been reaped. */
-static __always_inline u32 pidns_inum(struct pid *pid)
+/*
+ * The inode number of the task's own pid namespace; 0 when it has been reaped.
+ * The pointer is read as a number: the verifier allows no offset that varies on
+ * one that it knows.
+ */
+static __always_inline u32 pidns_inum(struct task_struct *t)
 {
+	struct pid *pid = BPF_CORE_READ(t, thread_pid);
 	struct pid_namespace *ns = 0;
 
 	if (!pid)
 		return 0;
 	bpf_probe_read_kernel(&ns, sizeof(ns),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-			      pid->level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns));
+			      BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid) +
+			      bpf_core_field_offset(struct upid, ns));
 	return BPF_CORE_READ(ns, ns.inum);
 }
 

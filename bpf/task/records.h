@@ -56,7 +56,7 @@ struct row_record {
 	s32 nice;
 	u32 threads;
 	u32 pidns, netns;
-	u32 threads_cut;
+	u32 incomplete; /* the times: not every thread was added up */
 	u64 vsize, rss; /* pages */
 	struct cpu_times times;
 	char comm[16];
@@ -74,7 +74,7 @@ struct stat_task {
 	u64 cutime, cstime, gtime, cgtime, blkio; /* ns */
 	s32 prio, static_prio;
 	u32 threads;
-	u32 threads_cut; /* not every thread was added up: read the real file */
+	u32 incomplete; /* the real file has what this program could not find out */
 	u64 rss_limit;
 	u32 sig_pending, sig_blocked, sig_ignored, sig_caught;
 	u32 wchan;

@@ -20,7 +20,7 @@ var pageSize = uint64(os.Getpagesize())
 // fs/proc/array.c writes it for a reader who may trace the task.
 func appendStat(dst []byte, e entry[taskStatRecord]) []byte {
 	t, m := &e.rec.Task, &e.rec.Mm
-	if t.ThreadsCut != 0 {
+	if t.Incomplete != 0 {
 		return appendNative(dst, t.Key.Tgid, "stat")
 	}
 	utime, stime := t.Times.adjust()

@@ -25,6 +25,13 @@ func positive(name string, width int, doc string, value func(r *taskRowRecord) u
 	}}
 }
 
+// cpuTime is missing before Linux 6.7 in processes of more than 512 threads.
+func cpuTime(name, doc string, part func(utime, stime uint64) uint64) column {
+	return column{Name: name, Width: 9, Doc: doc, Number: func(r row) (int64, bool) {
+		return int64(part(r.rec.Times.adjust()) / 1e6), r.rec.Incomplete == 0
+	}}
+}
+
 var (
 	pid  = number("PID", 7, "process id (tgid)", func(r *taskRowRecord) int64 { return int64(r.Key.Tgid) })
 	tid  = number("TID", 7, "thread id (pid)", func(r *taskRowRecord) int64 { return int64(r.Key.Tid) })
@@ -47,16 +54,10 @@ var (
 	threads = number("THREADS", 7, "threads of the process (signal->nr_threads)", func(r *taskRowRecord) int64 { return int64(r.Threads) })
 	vsz     = number("VSZ_KB", 9, "virtual memory, KiB (mm->total_vm)", func(r *taskRowRecord) int64 { return kib(r.Vsize) })
 	rss     = number("RSS_KB", 8, "resident memory, KiB, as field 24 of stat counts it (mm->rss_stat)", func(r *taskRowRecord) int64 { return kib(r.Rss) })
-	utime   = number("UTIME_MS", 9, "CPU time in user mode, ms, of all threads that were (in threads: of this one)", func(r *taskRowRecord) int64 {
-		utime, _ := r.Times.adjust()
-		return int64(utime / 1e6)
-	})
-	stime = number("STIME_MS", 9, "CPU time in the kernel, ms", func(r *taskRowRecord) int64 {
-		_, stime := r.Times.adjust()
-		return int64(stime / 1e6)
-	})
-	start  = number("START_MS", 10, "start, ms after boot (start_boottime)", func(r *taskRowRecord) int64 { return int64(r.Key.Start / 1e6) })
-	cgroup = column{Name: "CGROUP", Width: 12, Doc: "path in the cgroup v2 hierarchy (cgroups->dfl_cgrp); - when it is deeper than 64", Text: func(dst []byte, r row) ([]byte, bool) {
+	utime   = cpuTime("UTIME_MS", "CPU time in user mode, ms, with that of threads that have ended (in threads: of this thread)", func(u, _ uint64) uint64 { return u })
+	stime   = cpuTime("STIME_MS", "CPU time in the kernel, ms, likewise", func(_, s uint64) uint64 { return s })
+	start   = number("START_MS", 10, "start, ms after boot (start_boottime)", func(r *taskRowRecord) int64 { return int64(r.Key.Start / 1e6) })
+	cgroup  = column{Name: "CGROUP", Width: 12, Doc: "path in the cgroup v2 hierarchy (cgroups->dfl_cgrp); - when it is deeper than 64", Text: func(dst []byte, r row) ([]byte, bool) {
 		return appendCgroup(dst, r.cgroup)
 	}}
 	pidns = positive("PIDNS", 10, "inode number of the pid namespace; - for a task that was reaped", func(r *taskRowRecord) uint32 { return r.Pidns })

@@ -99,8 +99,8 @@ static __always_inline void write_row(struct bpf_iter__task *ctx, struct task_st
 		r.vsize = mm->total_vm;
 		r.rss = mm_rss(mm);
 	}
-	r.threads_cut = sum_threads(&sums, &r.times, t, whole);
-	r.pidns = pidns_inum(t->thread_pid);
+	r.incomplete = sum_threads(&sums, &r.times, t, whole);
+	r.pidns = pidns_inum(t);
 	if (t->nsproxy)
 		r.netns = t->nsproxy->net_ns->ns.inum;
 	bpf_probe_read_kernel(r.comm, sizeof(r.comm), t->comm);
@@ -205,11 +205,11 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 		r.ppid = t->real_parent->tgid;
 		r.pgid = pid_nr(sig->pids[PIDTYPE_PGID]);
 		r.sid = pid_nr(sig->pids[PIDTYPE_SID]);
-		if (sig->flags & (SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED))
+		if (shows_group_exit_code(t) && sig->flags & (SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED))
 			r.exit_code = sig->group_exit_code;
 		fill_signals(&r, t->sighand);
 	}
-	r.threads_cut = sum_threads(&sums, &r.times, t, 1);
+	r.incomplete = sum_threads(&sums, &r.times, t, 1);
 	r.min_flt = sums.min_flt;
 	r.maj_flt = sums.maj_flt;
 	r.gtime = sums.gtime;
@@ -225,6 +225,8 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 	r.sig_pending = t->pending.signal.sig[0] & 0x7fffffff;
 	r.sig_blocked = t->blocked.sig[0] & 0x7fffffff;
 	r.wchan = r.threads < 2 && r.state;
+	if (r.wchan && wchan_is_unwound(t))
+		r.incomplete = 1;
 	r.exit_signal = t->exit_signal;
 	r.cpu = task_cpu(t);
 	r.rt_priority = t->rt_priority;

@@ -83,7 +83,7 @@ type taskRowRecord struct {
 	Threads    uint32
 	Pidns      uint32
 	Netns      uint32
-	ThreadsCut uint32
+	Incomplete uint32
 	Vsize      uint64
 	Rss        uint64
 	Times      taskCpuTimes
@@ -117,7 +117,7 @@ type taskStatRecord struct {
 		Prio       int32
 		StaticPrio int32
 		Threads    uint32
-		ThreadsCut uint32
+		Incomplete uint32
 		RssLimit   uint64
 		SigPending uint32
 		SigBlocked uint32

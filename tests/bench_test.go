@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tests
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/bpf/task"
+	"github.com/iterfs/iterfs/tests/zoo"
+)
+
+// least is how many rounds a median is of.
+const least = 9
+
+// rounds runs what is to be compared in turn, again and again, so that the noise
+// of a machine meets all alike, and reports each one's median in ms and the
+// ratio of the first to each other.
+func rounds(b *testing.B, names []string, runs ...func()) {
+	b.Helper()
+	times := make([][]time.Duration, len(runs))
+	for range max(b.N, least) {
+		for i, run := range runs {
+			start := time.Now()
+			run()
+			times[i] = append(times[i], time.Since(start))
+		}
+	}
+	b.ReportMetric(0, "ns/op") // of a round, which means nothing
+	for i, name := range names {
+		slices.Sort(times[i])
+		b.ReportMetric(float64(times[i][len(times[i])/2].Microseconds())/1000, name+"-ms")
+	}
+	first := times[0][len(times[0])/2]
+	for i, name := range names[1:] {
+		b.ReportMetric(float64(first)/float64(times[i+1][len(times[i+1])/2]), "x-"+name)
+	}
+}
+
+// BenchmarkStat reads the stat of every process: the whole of it through the
+// mount, by one Go loop over the real /proc, and from the iterator's descriptor
+// with the same program and rendering but no filesystem.
+func BenchmarkStat(b *testing.B) {
+	for _, n := range []int{1000, 10_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			m := newMount(b)
+			zoo.Herd(b, n)
+			m.read(b, "tasks/stat")
+			bare := bareIterator(b, &task.Target, "stat_records", "tasks/stat")
+			buf := make([]byte, 128<<10)
+			rounds(b, []string{"iterfs", "native", "bare"},
+				func() { readThrough(b, m.path("tasks/stat"), buf) },
+				func() { readEach(b, "stat", buf) },
+				bare)
+		})
+	}
+}
+
+// BenchmarkTools reads the same by programs, as a whole process each.
+func BenchmarkTools(b *testing.B) {
+	m := newMount(b)
+	zoo.Herd(b, 10_000)
+	path := m.path("tasks/stat")
+	shell := func(script string) func() {
+		return func() {
+			if err := exec.Command("/bin/sh", "-c", script).Run(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	rounds(b, []string{"cat", "awk", "grep", "wc", "native-cat"},
+		shell("cat "+path+" >/dev/null"),
+		shell("awk '{s+=$23} END{print s}' "+path+" >/dev/null"),
+		shell("grep -c ' S ' "+path+" >/dev/null"),
+		shell("wc -l "+path+" >/dev/null"),
+		shell("cat /proc/[0-9]*/stat >/dev/null 2>&1 || true"))
+}
+
+// BenchmarkList lists the processes.
+func BenchmarkList(b *testing.B) {
+	m := newMount(b)
+	zoo.Herd(b, 10_000)
+	names := func(dir string) func() {
+		return func() {
+			f, err := os.Open(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.Readdirnames(-1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	rounds(b, []string{"iterfs", "native"}, names(m.path("tasks")), names("/proc"))
+}
+
+func readThrough(b *testing.B, path string, buf []byte) {
+	fd, err := unix.Open(path, unix.O_RDONLY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer unix.Close(fd)
+	for {
+		n, err := unix.Read(fd, buf)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// readEach is the loop that agents have, at its best: no allocation but names.
+func readEach(b *testing.B, file string, buf []byte) {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer proc.Close()
+	names, err := proc.Readdirnames(-1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range names {
+		if name[0] < '0' || name[0] > '9' {
+			continue
+		}
+		fd, err := unix.Open("/proc/"+name+"/"+file, unix.O_RDONLY, 0)
+		if err != nil {
+			continue
+		}
+		unix.Read(fd, buf)
+		unix.Close(fd)
+	}
+}
+
+// bareIterator returns a function that reads a program's iterator and renders it
+// as the file at path has it.
+func bareIterator(b *testing.B, t *bpf.Target, program, path string) func() {
+	b.Helper()
+	spec, err := t.Object()
+	if err != nil {
+		b.Fatal(err)
+	}
+	programs, err := ebpf.NewCollection(spec)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(programs.Close)
+	i := slices.IndexFunc(t.Files, func(f bpf.File) bool { return f.Path == path })
+	format := t.Files[i].Format
+	batch, text := make([]byte, 32<<10), make([]byte, 0, 256<<10)
+	return func() {
+		it, err := link.AttachIter(link.IterOptions{Program: programs.Programs[program]})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer it.Close()
+		r, err := it.Open()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer r.Close()
+		for {
+			n, err := r.Read(batch)
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			if text, _, _, err = format.Append(text[:0], batch[:n], nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// The daemon's memory does not grow with what it gives out.
+func TestMemoryIsBounded(t *testing.T) {
+	m := newMount(t)
+	zoo.Herd(t, 1000)
+	buf := make([]byte, 1<<20)
+	total := 0
+	read := func(times int) {
+		for range times {
+			f, err := os.Open(m.path("tasks/table.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for {
+				n, err := f.Read(buf)
+				total += n
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.Close()
+		}
+	}
+	read(20) // the runtime's heap has come to rest
+	before := m.rss(t)
+	total = 0
+	read(200)
+	if grown := m.rss(t) - before; grown > 8<<10 {
+		t.Errorf("%d MB of output, and the daemon has grown by %d KB from %d", total>>20, grown, before)
+	}
+	t.Logf("%d KB after %d MB of output", m.rss(t), total>>20)
+}
+
+// rss is the daemon's resident memory in KB.
+func (m *mount) rss(t testing.TB) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	kb, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kb
+}
