@@ -63,48 +63,51 @@ func hidden(pid string) bool {
 	return errors.Is(err, unix.EACCES)
 }
 
-// The comparison of a file with the real one, which is read before and after: a
-// difference counts when both native readings agree, three times running.
-func compare(t *testing.T, what string, ours func() map[string]string, file string, must []int) {
+// persistently runs a check of a live system until it has no complaints, and
+// fails with those of the last run. What is wrong is so every time; what happens
+// to move between two readings is not.
+func persistently(t *testing.T, check func() (complaints []string)) {
 	t.Helper()
-	var differences map[string]string
-	for range 3 {
+	var complaints []string
+	for range 8 {
+		if complaints = check(); len(complaints) == 0 {
+			return
+		}
+	}
+	for _, c := range complaints {
+		t.Error(c)
+	}
+}
+
+// compare compares a file with the real one, which is read before and after:
+// where both native readings agree, ours must. Every idle process must have been
+// compared.
+func compare(t *testing.T, what string, ours func() map[string]string, file string, idle []int) {
+	t.Helper()
+	compared := map[string]bool{}
+	persistently(t, func() (complaints []string) {
 		before, got, after := native(t, file), ours(), native(t, file)
-		now := map[string]string{}
-		compared := map[string]bool{}
 		for pid, want := range before {
 			if after[pid] != want || hidden(pid) {
 				continue
 			}
 			compared[pid] = true
 			if got[pid] != want {
-				now[pid] = fmt.Sprintf("%s of %s is\n%swant\n%s", what, pid, got[pid], want)
+				complaints = append(complaints, fmt.Sprintf("%s of %s is\n%swant\n%s", what, pid, got[pid], want))
 			}
 		}
 		for pid := range got {
-			if before[pid] == "" && after[pid] == "" {
-				if _, err := os.Stat("/proc/" + pid); err == nil {
-					now[pid] = fmt.Sprintf("%s has a process %s that /proc does not list", what, pid)
-				}
+			if _, err := os.Stat("/proc/" + pid); before[pid] == "" && after[pid] == "" && err == nil {
+				complaints = append(complaints, fmt.Sprintf("%s has a process %s that /proc does not list", what, pid))
 			}
 		}
-		for _, pid := range must {
-			if p := strconv.Itoa(pid); !compared[p] {
-				now[p] = fmt.Sprintf("%s of the idle process %s could not be compared", what, p)
+		for _, pid := range idle {
+			if !compared[strconv.Itoa(pid)] {
+				complaints = append(complaints, fmt.Sprintf("%s of the idle process %d could not be compared", what, pid))
 			}
 		}
-		if differences == nil {
-			differences = now
-		}
-		for pid := range differences {
-			if now[pid] == "" {
-				delete(differences, pid)
-			}
-		}
-	}
-	for _, difference := range differences {
-		t.Error(difference)
-	}
+		return complaints
+	})
 }
 
 func zooPIDs(t testing.TB) (pids []int) {
@@ -141,6 +144,12 @@ func TestStatEqualsProc(t *testing.T) {
 func TestTaskTable(t *testing.T) {
 	m := newMount(t)
 	pids := zooPIDs(t)
+	persistently(t, func() []string { return checkTable(t, m, pids) })
+}
+
+func checkTable(t testing.TB, m *mount, pids []int) (complaints []string) {
+	t.Helper()
+	complain := func(format string, args ...any) { complaints = append(complaints, fmt.Sprintf(format, args...)) }
 	rows := map[string]map[string]string{}
 	for _, row := range table(t, m.read(t, "tasks/table")) {
 		rows[row["PID"]] = row
@@ -158,7 +167,7 @@ func TestTaskTable(t *testing.T) {
 		row := rows[p]
 		stat, err := os.ReadFile("/proc/" + p + "/stat")
 		if err != nil || row == nil {
-			t.Errorf("process %s: row %v, %v", p, row, err)
+			complain("process %s: row %v, %v", p, row, err)
 			continue
 		}
 		name, fields := splitStat(stat)
@@ -172,21 +181,22 @@ func TestTaskTable(t *testing.T) {
 			"PIDNS": namespace(p, "pid"), "NETNS": namespace(p, "net"),
 		} {
 			if row[column] != want {
-				t.Errorf("process %s (%s): %s is %s, want %s", p, name, column, row[column], want)
+				complain("process %s (%s): %s is %s, want %s", p, name, column, row[column], want)
 			}
 		}
 		if ticks(row["UTIME_MS"]) != fields[11] || ticks(row["STIME_MS"]) != fields[12] || ticks(row["START_MS"]) != fields[19] {
-			t.Errorf("process %s (%s): times %s, %s, %s, in stat %s, %s, %s", p, name,
+			complain("process %s (%s): times %s, %s, %s, in stat %s, %s, %s", p, name,
 				row["UTIME_MS"], row["STIME_MS"], row["START_MS"], fields[11], fields[12], fields[19])
 		}
 		if (row["TTY"] != "-") != (fields[4] != "0") {
-			t.Errorf("process %s (%s): TTY is %s, in stat %s", p, name, row["TTY"], fields[4])
+			complain("process %s (%s): TTY is %s, in stat %s", p, name, row["TTY"], fields[4])
 		}
 		object := objects[float64(pid)]
 		if want := strings.ToValidUTF8(name, ""); strings.ReplaceAll(object["comm"].(string), "\ufffd", "") != want {
-			t.Errorf("process %s: comm is %q in JSON, want %q", p, object["comm"], name)
+			complain("process %s: comm is %q in JSON, want %q", p, object["comm"], name)
 		}
 	}
+	return complaints
 }
 
 // splitStat returns the name and the fields from the state on.
