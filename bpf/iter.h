@@ -45,6 +45,51 @@ typedef struct {
 	s64 counter;
 } atomic64_t;
 
+/*
+ * Arguments of a run that the kernel has no parameter for: bpf.Params.Args. The
+ * map holds a value for each thread of the daemon that is reading just now, by
+ * the number that the thread has in its own pid namespace.
+ */
+#define ARGS(type)                                   \
+	struct {                                     \
+		__uint(type, BPF_MAP_TYPE_HASH);     \
+		__uint(max_entries, 1024);           \
+		__type(key, u32);                    \
+		__type(value, struct type);          \
+	} args SEC(".maps");                         \
+	static __always_inline struct type *args_of_run(void) \
+	{                                            \
+		u32 tid = reading_tid();             \
+		return bpf_map_lookup_elem(&args, &tid); \
+	}
+
+enum { BPF_MAP_TYPE_HASH = 1 };
+
+struct upid___args {
+	int nr;
+} KERNEL_TYPE;
+
+struct pid___args {
+	u32 level;
+	struct upid___args numbers[1];
+} KERNEL_TYPE;
+
+struct task_struct___args {
+	struct pid___args *thread_pid;
+} KERNEL_TYPE;
+
+static __always_inline u32 reading_tid(void)
+{
+	struct task_struct___args *self = (void *)bpf_get_current_task();
+	struct pid___args *pid = BPF_CORE_READ(self, thread_pid);
+	u32 nr = 0;
+
+	bpf_probe_read_kernel(&nr, sizeof(nr),
+			      (void *)pid + bpf_core_field_offset(struct pid___args, numbers) +
+			      BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid___args));
+	return nr;
+}
+
 /* Keeps a record type in the object's BTF, where Go's twin is made from. */
 #define EXPORT_RECORD(type) const struct type *record_##type SEC(".records") __attribute__((unused))
 

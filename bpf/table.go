@@ -19,23 +19,55 @@ type Table[R any] struct {
 // has the value at all.
 type Column[R any] struct {
 	Name string
-	// Doc tells what the value is, its unit and the kernel's field.
-	Doc   string
-	Width int
+	// Doc tells what the value is, Unit in what it counts ("KiB", "ms since
+	// boot"; "" for plain numbers and text), Source the kernel's field or function.
+	Doc, Unit, Source string
+	Width             int
 
 	Number func(r R) (int64, bool)
 	// Text appends the value as it is; the table escapes it.
 	Text func(dst []byte, r R) ([]byte, bool)
 }
 
+// A ColumnDoc tells what a column is; see Column.
+type ColumnDoc struct {
+	Name, Type, Unit, Source, Doc string
+}
+
+// String is what the column is, in a line: doc (unit; source).
+func (c ColumnDoc) String() string {
+	details := c.Unit
+	if c.Unit != "" && c.Source != "" {
+		details += "; "
+	}
+	if details += c.Source; details != "" {
+		return c.Doc + " (" + details + ")"
+	}
+	return c.Doc
+}
+
 // File is the table at path, with its JSON twin.
 func (t Table[R]) File(path, program, doc string) File {
-	names := make([]string, len(t.Columns))
+	return File{Path: path, Doc: doc, Columns: t.Docs(), Program: program, Format: t.Text(), JSON: t.JSON()}
+}
+
+// InfoFile is the table with a line a column, for the file of a single object.
+func (t Table[R]) InfoFile(path, program, doc string) File {
+	f := t.File(path, program, doc)
+	f.Format = t.Info()
+	return f
+}
+
+// Docs tells what the columns are.
+func (t Table[R]) Docs() []ColumnDoc {
+	docs := make([]ColumnDoc, len(t.Columns))
 	for i, c := range t.Columns {
-		names[i] = c.Name
+		docs[i] = ColumnDoc{Name: c.Name, Type: "text", Unit: c.Unit, Source: c.Source, Doc: c.Doc}
+		if c.Number != nil {
+			docs[i].Type = "number"
+		}
 	}
-	doc += ": " + strings.Join(names, " ")
-	return File{Path: path, Doc: doc, Program: program, Format: t.Text(), JSON: t.JSON()}
+	return docs
 }
 
 // Always makes a Column.Number of a value that no record lacks.

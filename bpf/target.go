@@ -24,7 +24,7 @@ type Target struct {
 	Objects []Objects
 }
 
-// A File is text made of one program's records.
+// A File is text made of one program's records, or by an Open of its own.
 type File struct {
 	// Path is the place in the tree. A component <name> stands for an object of
 	// the Objects entry with the path up to there; the file then tells of that
@@ -32,14 +32,34 @@ type File struct {
 	Path string
 	// Doc says in one line what the file tells.
 	Doc string
+	// Columns tell what a table's columns are; nil for other text.
+	Columns []ColumnDoc
+	// Mode is the file's permissions; 0 for 0444.
+	Mode uint32
+	// PerNetNS says that the records are those of a network namespace: the reader's.
+	PerNetNS bool
+
 	// Program is the iterator program in the target's object.
 	Program string
 	Format  Format
 	// JSON, where there is one, makes the twin Path.json.
 	JSON Format
-	// PerNetNS says that the records are those of a network namespace: the reader's.
-	PerNetNS bool
+
+	// Open, if set, makes the content instead of Program and the formats: for a
+	// file that joins several programs, or whose form depends on the object.
+	Open func(r Request, form Form) (Content, error)
+	// Twin says that Open makes JSON too.
+	Twin bool
 }
+
+// Form is the form of a file's text.
+type Form int
+
+// The forms: as it is, and that of the twin.
+const (
+	Text Form = iota
+	JSON
+)
 
 // Objects is a directory entry for each object that a program visits.
 type Objects struct {
@@ -51,19 +71,10 @@ type Objects struct {
 	// Decode yields the object of each record of a batch, and reports one that
 	// does not decode.
 	Decode func(batch []byte, yield func(Object) bool) error
-	// Narrow is how the kernel visits one object alone, for this program and for
-	// those of the files below Path.
-	Narrow Narrow
+	// Narrow makes the kernel visit one object alone, for this program and for
+	// those of the files below Path. Without, what it visits is filtered by key.
+	Narrow func(id uint32) Params
 }
-
-// Narrow is a parameter of an iterator.
-type Narrow int
-
-// The parameters. What the kernel does not narrow is filtered by key.
-const (
-	ByKey Narrow = iota
-	ByTID
-)
 
 // An Object is one entry of a directory of objects.
 type Object struct {
@@ -95,3 +106,6 @@ type Format interface {
 // RowRoom is what most rows keep to. A row that is longer than the room dst has
 // makes it grow, as append does.
 const RowRoom = 1024
+
+// HasJSON reports whether the file has a twin.
+func (f *File) HasJSON() bool { return f.JSON != nil || f.Twin }

@@ -61,6 +61,8 @@ func (n *Node) Name() string { return n.name }
 // Mode is the node's type and permissions.
 func (n *Node) Mode() uint32 {
 	switch e := &n.tmpl.entry; {
+	case e.Open != nil && e.Mode != 0:
+		return unix.S_IFREG | e.Mode
 	case e.Open != nil:
 		return unix.S_IFREG | 0o444
 	case e.Link != nil:

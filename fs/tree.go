@@ -19,6 +19,8 @@ type Entry struct {
 	// of the directory before it. Directories that only lead elsewhere need no
 	// entry of their own.
 	Path string
+	// Mode is a file's permissions; 0 for 0444.
+	Mode uint32
 
 	// Exactly one of the four is set.
 

@@ -4,52 +4,17 @@ package loader
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/bpf"
 )
-
-// Order is the order in which iter/cgroup walks, enum bpf_cgroup_iter_order.
-type Order uint32
-
-// The orders; zero leaves it to the kernel, which then refuses.
-const (
-	Self Order = 1 + iota
-	Descendants
-	DescendantsPost
-	Ancestors
-)
-
-// Params narrow what an iterator visits. At most one of the groups applies, by
-// the target; the zero value visits everything.
-type Params struct {
-	// TID is one task, PID all threads of a process, PIDFD likewise by a pidfd.
-	// A kernel that cannot narrow by TID (before 6.1) visits every task.
-	TID, PID uint32
-	PIDFD    *os.File
-
-	// Map is the map whose elements are visited.
-	Map MapFD
-
-	// Cgroup is a directory of a cgroup hierarchy, CgroupID one of the v2
-	// hierarchy by its number; Order says where to go from there.
-	Cgroup   *os.File
-	CgroupID uint64
-	Order    Order
-
-	// NetNS is the network namespace whose sockets or routes are visited; nil for
-	// that of the daemon.
-	NetNS *os.File
-}
-
-// MapFD is what *ebpf.Map has of use here.
-type MapFD interface{ FD() int }
 
 // linkInfo encodes the kernel's union bpf_iter_link_info, and is empty where the
 // iterator takes no parameters.
-func (p *Params) linkInfo() ([]uint32, error) {
+func linkInfo(p *bpf.Params) ([]uint32, error) {
 	switch {
 	case p.Map != nil:
 		return []uint32{uint32(p.Map.FD())}, nil
@@ -73,8 +38,8 @@ func (p *Params) linkInfo() ([]uint32, error) {
 
 // attach makes a link of the program with its parameters and an iterator of the
 // link, by bpf(2) itself: the library passes none but a map.
-func attach(prog int, p *Params) (link, iter int, err error) {
-	info, err := p.linkInfo()
+func attach(prog int, p *bpf.Params) (link, iter int, err error) {
+	info, err := linkInfo(p)
 	if err != nil {
 		return -1, -1, err
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package loader brings iterator targets into the kernel and reads them: it
-// loads a target's programs once, on first use, attaches them with the kernel's
-// parameters at each open, and streams whole records.
+// loads a program once, on first use, attaches it with the kernel's parameters at
+// each open, and streams whole records.
 package loader
 
 import (
@@ -20,13 +20,13 @@ import (
 // ErrAbsent says that this kernel lacks a target. It is errors.ErrUnsupported.
 var ErrAbsent = fmt.Errorf("iterator absent: %w", errors.ErrUnsupported)
 
-// A Loader holds the programs of the targets that were used. It is safe for
-// concurrent use.
+// A Loader holds the programs that were used. It is safe for concurrent use.
 type Loader struct {
 	btf *btf.Cache
 
-	mu     sync.Mutex
-	loaded map[*bpf.Target]*ebpf.Collection
+	mu       sync.Mutex
+	targets  map[*bpf.Target]*ebpf.CollectionSpec
+	programs programs
 
 	memlock   func() error
 	taskByTID func() (bool, error)
@@ -34,75 +34,125 @@ type Loader struct {
 
 // New returns a Loader that has loaded nothing yet.
 func New() *Loader {
-	l := &Loader{btf: btf.NewCache(), loaded: map[*bpf.Target]*ebpf.Collection{}}
+	l := &Loader{btf: btf.NewCache(), targets: map[*bpf.Target]*ebpf.CollectionSpec{}}
 	// Kernels before 5.11 account BPF memory against RLIMIT_MEMLOCK.
 	l.memlock = sync.OnceValue(rlimit.RemoveMemlock)
 	l.taskByTID = sync.OnceValues(l.probeTaskByTID)
 	return l
 }
 
-// Load loads a target's programs unless they are. It returns an ErrAbsent with
-// the reason where the kernel lacks the target, and any other failure as it is.
+// Load loads all programs of a target that are not yet. It returns an ErrAbsent
+// with the reason where the kernel lacks the target, and any other failure as it is.
 func (l *Loader) Load(t *bpf.Target) error {
-	_, err := l.collection(t)
-	return err
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	spec, err := l.spec(t)
+	if err != nil {
+		return err
+	}
+	for name := range spec.Programs {
+		if _, err := l.program(t, name, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Loaded reports whether the programs of a target are in the kernel.
+// Loaded reports whether a program of a target is in the kernel.
 func (l *Loader) Loaded(t *bpf.Target) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.loaded[t] != nil
+	return l.programs.has(t)
 }
 
 // Close unloads all programs. Streams that are open go on.
 func (l *Loader) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for t, c := range l.loaded {
-		c.Close()
-		delete(l.loaded, t)
-	}
+	l.programs.clear()
 }
 
-func (l *Loader) collection(t *bpf.Target) (*ebpf.Collection, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if c := l.loaded[t]; c != nil {
+// program returns a loaded program, as the only one of a collection of its own
+// with the maps that it uses. l.mu is held.
+func (l *Loader) program(t *bpf.Target, name string, consts map[string]any) (*ebpf.Collection, error) {
+	key := programKey{t, name, constsKey(consts)}
+	if c := l.programs.get(key); c != nil {
 		return c, nil
 	}
-	c, err := l.load(t)
+	spec, err := l.spec(t)
+	if err != nil {
+		return nil, err
+	}
+	if spec.Programs[name] == nil {
+		return nil, fmt.Errorf("target %s has no program %s", t.Name, name)
+	}
+	c, err := l.load(spec, name, consts)
 	if err != nil {
 		return nil, fmt.Errorf("target %s: %w", t.Name, err)
 	}
-	l.loaded[t] = c
+	l.programs.add(key, c)
 	return c, nil
 }
 
-func (l *Loader) load(t *bpf.Target) (*ebpf.Collection, error) {
-	if err := l.Present(t); err != nil {
-		return nil, err
+// spec reads the object of a target that the kernel has. l.mu is held.
+func (l *Loader) spec(t *bpf.Target) (*ebpf.CollectionSpec, error) {
+	if spec := l.targets[t]; spec != nil {
+		return spec, nil
 	}
+	err := l.Present(t)
+	if err != nil {
+		return nil, fmt.Errorf("target %s: %w", t.Name, err)
+	}
+	spec, err := t.Object()
+	if err == nil {
+		err = checkRecords(spec.Types, t.Records)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("target %s: read the compiled programs: %w", t.Name, err)
+	}
+	l.targets[t] = spec
+	return spec, nil
+}
+
+func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]any) (*ebpf.Collection, error) {
 	if err := l.memlock(); err != nil {
 		return nil, fmt.Errorf("raise the limit on locked memory: %w", err)
 	}
-	spec, err := t.Object()
-	if err != nil {
-		return nil, fmt.Errorf("read the compiled programs: %w", err)
-	}
-	if err := checkRecords(spec.Types, t.Records); err != nil {
-		return nil, err
+	spec = spec.Copy()
+	spec.Programs = map[string]*ebpf.ProgramSpec{name: spec.Programs[name]}
+	keepMaps(spec, name)
+	for constant, value := range consts {
+		v := spec.Variables[constant]
+		if v == nil {
+			return nil, fmt.Errorf("the object has no constant %s", constant)
+		}
+		if err := v.Set(value); err != nil {
+			return nil, fmt.Errorf("set the constant %s: %w", constant, err)
+		}
 	}
 	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: l.btf})
 	var verifier *ebpf.VerifierError
 	switch {
 	case errors.As(err, &verifier):
 		// %+v is the verifier's whole log.
-		return nil, fmt.Errorf("the kernel's verifier refused a program: %w\n%+v", err, verifier)
+		return nil, fmt.Errorf("the kernel's verifier refused %s: %w\n%+v", name, err, verifier)
 	case err != nil:
-		return nil, fmt.Errorf("load programs: %w", err)
+		return nil, fmt.Errorf("load %s: %w", name, err)
 	}
 	return c, nil
+}
+
+// keepMaps leaves of an object's maps those that a program refers to.
+func keepMaps(spec *ebpf.CollectionSpec, name string) {
+	used := map[string]bool{}
+	for _, ins := range spec.Programs[name].Instructions {
+		used[ins.Reference()] = true
+	}
+	for m := range spec.Maps {
+		if !used[m] {
+			delete(spec.Maps, m)
+		}
+	}
 }
 
 // checkRecords compares the sizes of Go's record types with those that the

@@ -103,7 +103,7 @@ func TestStaleObjectIsRefused(t *testing.T) {
 
 func TestUnknownProgram(t *testing.T) {
 	l := newLoader(t)
-	if s, err := l.Open(&task.Target, "no_such_program", Params{}); err == nil {
+	if s, err := l.Run(&task.Target, "no_such_program", bpf.Params{}); err == nil {
 		s.Close()
 		t.Error("opened")
 	}

@@ -41,6 +41,7 @@ func newBuffer(size int) *[]byte {
 type Stream struct {
 	link, iter int
 	name       string
+	argument   *argument
 
 	batch *[]byte // what Next reads into, until it reads ahead
 	full  bool    // the last batch was so full that more is to come
@@ -59,28 +60,40 @@ type chunk struct {
 	err error
 }
 
-// Open loads the target if need be and attaches its program with the parameters.
-func (l *Loader) Open(t *bpf.Target, program string, p Params) (*Stream, error) {
-	c, err := l.collection(t)
-	if err != nil {
-		return nil, err
-	}
-	prog := c.Programs[program]
-	if prog == nil {
-		return nil, fmt.Errorf("target %s has no program %s", t.Name, program)
-	}
-	if p.TID != 0 {
+// Run loads the program if need be and attaches it with the parameters.
+func (l *Loader) Run(t *bpf.Target, program string, p bpf.Params) (*Stream, error) {
+	if p.TID != 0 || p.PID != 0 {
 		ok, err := l.taskByTID()
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
-			p.TID = 0
+			p.TID, p.PID = 0, 0
 		}
 	}
 	s := &Stream{name: t.Name + "/" + program}
+	if err := l.attach(s, t, program, &p); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	return s, nil
+}
+
+// attach gives a stream its link and iterator.
+func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params) error {
+	// As long as the link is not made, an unused variant may be unloaded.
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, err := l.program(t, program, p.Consts)
+	if err != nil {
+		return err
+	}
+	if p.Args != nil {
+		if s.argument, err = newArgument(c, p.Args); err != nil {
+			return err
+		}
+	}
 	create := func() (err error) {
-		s.link, s.iter, err = attach(prog.FD(), &p)
+		s.link, s.iter, err = attach(c.Programs[program].FD(), p)
 		return err
 	}
 	if p.NetNS != nil {
@@ -89,9 +102,9 @@ func (l *Loader) Open(t *bpf.Target, program string, p Params) (*Stream, error) 
 		err = create()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.name, err)
+		s.argument.close()
 	}
-	return s, nil
+	return err
 }
 
 // Next returns the next whole records, valid until the next call, and io.EOF
@@ -191,7 +204,7 @@ func (s *Stream) read(ctx context.Context, buf []byte) (int, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		n, err := unix.Read(s.iter, buf)
+		n, err := s.argument.during(func() (int, error) { return unix.Read(s.iter, buf) })
 		switch {
 		case n > 0:
 			return n, nil
@@ -226,6 +239,7 @@ func (s *Stream) Close() error {
 		batches.Put(s.batch)
 		s.batch = nil
 	}
+	s.argument.close()
 	s.ended = os.ErrClosed
 	err := unix.Close(s.iter)
 	if e := unix.Close(s.link); err == nil {

@@ -13,56 +13,58 @@ type (
 	column = bpf.Column[row]
 )
 
-func number(name string, width int, doc string, value func(r *taskRowRecord) int64) column {
-	return column{Name: name, Width: width, Doc: doc, Number: bpf.Always(func(r row) int64 { return value(r.rec) })}
+func number(name string, width int, unit, source, doc string, value func(r *taskRowRecord) int64) column {
+	return column{Name: name, Width: width, Unit: unit, Source: source, Doc: doc,
+		Number: bpf.Always(func(r row) int64 { return value(r.rec) })}
 }
 
 // positive is a number that is missing where it is 0.
-func positive(name string, width int, doc string, value func(r *taskRowRecord) uint32) column {
-	return column{Name: name, Width: width, Doc: doc, Number: func(r row) (int64, bool) {
+func positive(name string, width int, source, doc string, value func(r *taskRowRecord) uint32) column {
+	return column{Name: name, Width: width, Source: source, Doc: doc, Number: func(r row) (int64, bool) {
 		v := value(r.rec)
 		return int64(v), v != 0
 	}}
 }
 
 // cpuTime is missing before Linux 6.7 in processes of more than 512 threads.
-func cpuTime(name, doc string, part func(utime, stime uint64) uint64) column {
-	return column{Name: name, Width: 9, Doc: doc, Number: func(r row) (int64, bool) {
+func cpuTime(name, source, doc string, part func(utime, stime uint64) uint64) column {
+	return column{Name: name, Width: 9, Unit: "ms", Source: source, Doc: doc, Number: func(r row) (int64, bool) {
 		return int64(part(r.rec.Times.adjust()) / 1e6), r.rec.Incomplete == 0
 	}}
 }
 
 var (
-	pid  = number("PID", 7, "process id (tgid)", func(r *taskRowRecord) int64 { return int64(r.Key.Tgid) })
-	tid  = number("TID", 7, "thread id (pid)", func(r *taskRowRecord) int64 { return int64(r.Key.Tid) })
-	ppid = number("PPID", 7, "process id of the parent (real_parent->tgid)", func(r *taskRowRecord) int64 { return int64(r.Ppid) })
-	pgid = number("PGID", 7, "process group (signal->pids[PIDTYPE_PGID])", func(r *taskRowRecord) int64 { return int64(r.Pgid) })
-	sid  = number("SID", 7, "session (signal->pids[PIDTYPE_SID])", func(r *taskRowRecord) int64 { return int64(r.Sid) })
-	uid  = number("UID", 5, "effective user (real_cred->euid)", func(r *taskRowRecord) int64 { return int64(r.Euid) })
-	gid  = number("GID", 5, "effective group (real_cred->egid)", func(r *taskRowRecord) int64 { return int64(r.Egid) })
-	tty  = column{Name: "TTY", Width: 6, Doc: "controlling terminal (signal->tty)", Text: func(dst []byte, r row) ([]byte, bool) {
+	pid  = number("PID", 7, "", "tgid", "process id", func(r *taskRowRecord) int64 { return int64(r.Key.Tgid) })
+	tid  = number("TID", 7, "", "pid", "thread id", func(r *taskRowRecord) int64 { return int64(r.Key.Tid) })
+	ppid = number("PPID", 7, "", "real_parent->tgid", "process id of the parent", func(r *taskRowRecord) int64 { return int64(r.Ppid) })
+	pgid = number("PGID", 7, "", "signal->pids[PIDTYPE_PGID]", "process group", func(r *taskRowRecord) int64 { return int64(r.Pgid) })
+	sid  = number("SID", 7, "", "signal->pids[PIDTYPE_SID]", "session", func(r *taskRowRecord) int64 { return int64(r.Sid) })
+	uid  = number("UID", 5, "", "real_cred->euid", "effective user", func(r *taskRowRecord) int64 { return int64(r.Euid) })
+	gid  = number("GID", 5, "", "real_cred->egid", "effective group", func(r *taskRowRecord) int64 { return int64(r.Egid) })
+	tty  = column{Name: "TTY", Width: 6, Source: "signal->tty", Doc: "controlling terminal", Text: func(dst []byte, r row) ([]byte, bool) {
 		if r.rec.Tty == 0 {
 			return dst, false
 		}
 		return appendTTY(dst, r.rec.Tty), true
 	}}
-	state = column{Name: "STATE", Width: 5, Doc: "R running, S sleeping, D uninterruptible, T stopped, t traced, Z zombie, X dead, P parked, I idle (__state, exit_state)",
+	state = column{Name: "STATE", Width: 5, Source: "__state, exit_state",
+		Doc: "R running, S sleeping, D uninterruptible, T stopped, t traced, Z zombie, X dead, P parked, I idle",
 		Text: func(dst []byte, r row) ([]byte, bool) {
 			return append(dst, stateLetter(r.rec.State, r.rec.ExitState)), true
 		}}
-	nice    = number("NICE", 4, "nice value, -20 to 19 (static_prio - 120)", func(r *taskRowRecord) int64 { return int64(r.Nice) })
-	threads = number("THREADS", 7, "threads of the process (signal->nr_threads)", func(r *taskRowRecord) int64 { return int64(r.Threads) })
-	vsz     = number("VSZ_KB", 9, "virtual memory, KiB (mm->total_vm)", func(r *taskRowRecord) int64 { return kib(r.Vsize) })
-	rss     = number("RSS_KB", 8, "resident memory, KiB, as field 24 of stat counts it (mm->rss_stat)", func(r *taskRowRecord) int64 { return kib(r.Rss) })
-	utime   = cpuTime("UTIME_MS", "CPU time in user mode, ms, with that of threads that have ended (in threads: of this thread)", func(u, _ uint64) uint64 { return u })
-	stime   = cpuTime("STIME_MS", "CPU time in the kernel, ms, likewise", func(_, s uint64) uint64 { return s })
-	start   = number("START_MS", 10, "start, ms after boot (start_boottime)", func(r *taskRowRecord) int64 { return int64(r.Key.Start / 1e6) })
-	cgroup  = column{Name: "CGROUP", Width: 12, Doc: "path in the cgroup v2 hierarchy (cgroups->dfl_cgrp); - when it is deeper than 64", Text: func(dst []byte, r row) ([]byte, bool) {
+	nice    = number("NICE", 4, "", "static_prio - 120", "nice value, -20 to 19", func(r *taskRowRecord) int64 { return int64(r.Nice) })
+	threads = number("THREADS", 7, "", "signal->nr_threads", "threads of the process", func(r *taskRowRecord) int64 { return int64(r.Threads) })
+	vsz     = number("VSZ_KB", 9, "KiB", "mm->total_vm", "virtual memory", func(r *taskRowRecord) int64 { return kib(r.Vsize) })
+	rss     = number("RSS_KB", 8, "KiB", "mm->rss_stat", "resident memory, as field 24 of stat counts it", func(r *taskRowRecord) int64 { return kib(r.Rss) })
+	utime   = cpuTime("UTIME_MS", "utime, signal->utime", "CPU time in user mode, with that of threads that have ended (in threads: of this thread)", func(u, _ uint64) uint64 { return u })
+	stime   = cpuTime("STIME_MS", "stime, signal->stime", "CPU time in the kernel, likewise", func(_, s uint64) uint64 { return s })
+	start   = number("START_MS", 10, "ms after boot", "start_boottime", "start", func(r *taskRowRecord) int64 { return int64(r.Key.Start / 1e6) })
+	cgroup  = column{Name: "CGROUP", Width: 12, Source: "cgroups->dfl_cgrp", Doc: "path in the cgroup v2 hierarchy; - when it is deeper than 64", Text: func(dst []byte, r row) ([]byte, bool) {
 		return appendCgroup(dst, r.cgroup)
 	}}
-	pidns = positive("PIDNS", 10, "inode number of the pid namespace; - for a task that was reaped", func(r *taskRowRecord) uint32 { return r.Pidns })
-	netns = positive("NETNS", 10, "inode number of the network namespace (nsproxy->net_ns); - for a zombie", func(r *taskRowRecord) uint32 { return r.Netns })
-	comm  = column{Name: "COMM", Doc: "name, as comm in procfs", Text: func(dst []byte, r row) ([]byte, bool) {
+	pidns = positive("PIDNS", 10, "thread_pid->numbers[level].ns->ns.inum", "inode number of the pid namespace; - for a task that was reaped", func(r *taskRowRecord) uint32 { return r.Pidns })
+	netns = positive("NETNS", 10, "nsproxy->net_ns->ns.inum", "inode number of the network namespace; - for a zombie", func(r *taskRowRecord) uint32 { return r.Netns })
+	comm  = column{Name: "COMM", Source: "comm; kthread->full_name, worker->desc", Doc: "name, as comm in procfs", Text: func(dst []byte, r row) ([]byte, bool) {
 		return appendName(dst, &r.rec.Comm, r.kthread), true
 	}}
 )

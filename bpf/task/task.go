@@ -33,7 +33,7 @@ var Target = bpf.Target{
 	},
 	Objects: []bpf.Objects{{
 		Path: "tasks/<pid>", Doc: "one directory per process",
-		Program: "id_records", Decode: source[taskIdRecord]().Objects(owner), Narrow: bpf.ByTID,
+		Program: "id_records", Decode: source[taskIdRecord]().Objects(owner), Narrow: func(id uint32) bpf.Params { return bpf.Params{TID: id} },
 	}},
 }
 

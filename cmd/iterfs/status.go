@@ -71,6 +71,9 @@ the table NAME with a JSON object a line. Other files are as in procfs.
 		}
 		for _, f := range t.Files {
 			entry(f.Path, f.Doc)
+			for _, c := range f.Columns {
+				dst = fmt.Appendf(dst, "    %-14s %s\n", c.Name, c)
+			}
 		}
 	}
 	entry("tasks/self", "the reader's process")

@@ -17,7 +17,7 @@ import (
 )
 
 // system is where targets, loader and filesystem meet: it makes the entries of
-// the tree from the targets that this kernel has.
+// the tree from the targets that this kernel has. It is the targets' bpf.System.
 type system struct {
 	loader  *loader.Loader
 	stats   *fs.Stats
@@ -44,6 +44,12 @@ func newSystem() (*system, error) {
 	return s, nil
 }
 
+func (s *system) Run(t *bpf.Target, program string, p bpf.Params) (bpf.Records, error) {
+	return s.loader.Run(t, program, p)
+}
+
+func (s *system) CountRows(n int) { s.stats.Rows.Add(uint64(n)) }
+
 func (s *system) tree() *fs.Tree {
 	entries := []fs.Entry{
 		{Path: "README", Open: s.generated((*system).appendReadme)},
@@ -54,9 +60,9 @@ func (s *system) tree() *fs.Tree {
 			entries = append(entries, fs.Entry{Path: o.Path, Objects: s.objects(t, &o)})
 		}
 		for _, f := range t.Files {
-			entries = append(entries, fs.Entry{Path: f.Path, Open: s.open(t, &f, f.Format)})
-			if f.JSON != nil {
-				entries = append(entries, fs.Entry{Path: f.Path + ".json", Open: s.open(t, &f, f.JSON)})
+			entries = append(entries, fs.Entry{Path: f.Path, Mode: f.Mode, Open: s.open(t, &f, bpf.Text)})
+			if f.HasJSON() {
+				entries = append(entries, fs.Entry{Path: f.Path + ".json", Mode: f.Mode, Open: s.open(t, &f, bpf.JSON)})
 			}
 		}
 	}
@@ -74,22 +80,24 @@ func (s *system) generated(appendTo func(*system, []byte) []byte) func(context.C
 func (s *system) objects(t *bpf.Target, o *bpf.Objects) func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error] {
 	return func(ctx context.Context, _ fs.Request, want string) iter.Seq2[fs.Object, error] {
 		return func(yield func(fs.Object, error) bool) {
-			var params loader.Params
+			var params bpf.Params
 			if want != "" {
 				id, err := strconv.ParseUint(want, 10, 32)
 				if err != nil {
 					return // not a name of such an object
 				}
-				params = narrow(o.Narrow, uint32(id))
+				if o.Narrow != nil {
+					params = o.Narrow(uint32(id))
+				}
 			}
-			stream, err := s.loader.Open(t, o.Program, params)
+			records, err := s.Run(t, o.Program, params)
 			if err != nil {
 				yield(fs.Object{}, err)
 				return
 			}
-			defer stream.Close()
+			defer records.Close()
 			for more := true; more; {
-				batch, err := stream.Next(ctx)
+				batch, err := records.Next(ctx)
 				if err == io.EOF {
 					return
 				}
@@ -111,28 +119,17 @@ func (s *system) objects(t *bpf.Target, o *bpf.Objects) func(context.Context, fs
 	}
 }
 
-func narrow(by bpf.Narrow, id uint32) loader.Params {
-	if by == bpf.ByTID {
-		return loader.Params{TID: id}
-	}
-	return loader.Params{}
-}
-
 // open makes the Open of a file with a target's records.
-func (s *system) open(t *bpf.Target, f *bpf.File, format bpf.Format) func(context.Context, fs.Request) (fs.Stream, error) {
-	by := bpf.ByKey
-	for _, o := range t.Objects {
-		if strings.HasPrefix(f.Path, o.Path+"/") {
-			by = o.Narrow
-		}
-	}
+func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Context, fs.Request) (fs.Stream, error) {
+	narrow := s.narrowing(f.Path)
 	return func(_ context.Context, r fs.Request) (fs.Stream, error) {
-		c := &content{format: format, stats: s.stats}
-		var params loader.Params
+		request := bpf.Request{System: s, Target: t, File: f, Reader: bpf.Reader(r.Caller)}
 		if len(r.Objects) > 0 {
 			o := r.Objects[len(r.Objects)-1]
-			c.only = &bpf.Key{ID: uint32(o.ID), Birth: o.Birth}
-			params = narrow(by, c.only.ID)
+			request.Object = &bpf.Key{ID: uint32(o.ID), Birth: o.Birth}
+			if narrow != nil {
+				request.Params = narrow(request.Object.ID)
+			}
 		}
 		if f.PerNetNS {
 			ns, err := netNS(r.TID)
@@ -140,13 +137,21 @@ func (s *system) open(t *bpf.Target, f *bpf.File, format bpf.Format) func(contex
 				return nil, fmt.Errorf("find the reader's network namespace: %w", err)
 			}
 			defer ns.Close()
-			params.NetNS = ns
+			request.Params.NetNS = ns
 		}
-		var err error
-		c.stream, err = s.loader.Open(t, f.Program, params)
-		if err != nil {
-			return nil, err
-		}
-		return c, nil
+		return request.Start(form)
 	}
+}
+
+// narrowing finds what makes the kernel visit the one object whose directory a
+// path leads through, whichever target the directory is of.
+func (s *system) narrowing(path string) func(uint32) bpf.Params {
+	for _, t := range s.present {
+		for _, o := range t.Objects {
+			if strings.HasPrefix(path, o.Path+"/") {
+				return o.Narrow
+			}
+		}
+	}
+	return nil
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"context"
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Request is one open of a file.
+type Request struct {
+	System
+	Target *Target
+	File   *File
+	Reader Reader
+	// Object is the one that the file tells about; nil where it tells about all.
+	Object *Key
+	// Params narrow to the object, and to the reader's network namespace where the
+	// file asks for it. They are valid until the open returns.
+	Params Params
+}
+
+// A Reader is who opened the file, as the daemon's user and pid namespace number
+// it. TID is a thread.
+type Reader struct{ UID, GID, TID uint32 }
+
+// A System runs iterators.
+type System interface {
+	// Run attaches a program of a target. Whoever asks for a run closes it.
+	Run(t *Target, program string, p Params) (Records, error)
+	// CountRows adds to the number of rows that were given out.
+	CountRows(n int)
+}
+
+// Records are what one run of an iterator writes.
+type Records interface {
+	// Next returns the next whole records, valid until the next call, and io.EOF
+	// behind the last. When ctx ends first the call can be made again, and nothing
+	// is lost.
+	Next(ctx context.Context) ([]byte, error)
+	Close() error
+}
+
+// Content is the text of an open file, made as it is read.
+type Content interface {
+	// Append appends some of what comes next: about as much as dst has room for,
+	// or a bounded amount more, or nothing yet. It returns io.EOF at the end. After
+	// an error of ctx it can be asked again.
+	Append(ctx context.Context, dst []byte) ([]byte, error)
+	Close() error
+}
+
+// Start makes the content of the request's file.
+func (r Request) Start(form Form) (Content, error) {
+	switch {
+	case r.File.Open != nil:
+		return r.File.Open(r, form)
+	case form == JSON:
+		return r.Render(r.File.Program, r.File.JSON)
+	}
+	return r.Render(r.File.Program, r.File.Format)
+}
+
+// Render runs a program of the target with the request's parameters and makes
+// text of its records.
+func (r Request) Render(program string, format Format) (Content, error) {
+	records, err := r.Run(r.Target, program, r.Params)
+	if err != nil {
+		return nil, err
+	}
+	return &rendered{records: records, format: format, only: r.Object, count: r.CountRows}, nil
+}
+
+// rendered is records made text as they come.
+type rendered struct {
+	records Records
+	format  Format
+	only    *Key
+	count   func(int)
+
+	begun bool
+	batch []byte // what is not rendered yet
+	rows  int
+}
+
+// Append renders what is left of a batch of records, or the next one. The file
+// of an object that has gone, or whose number another one has by now, is ESRCH.
+func (c *rendered) Append(ctx context.Context, dst []byte) ([]byte, error) {
+	if !c.begun {
+		c.begun = true
+		return c.format.Head(dst), nil
+	}
+	if len(c.batch) == 0 {
+		var err error
+		c.batch, err = c.records.Next(ctx)
+		if err == io.EOF && c.only != nil && c.rows == 0 {
+			return dst, unix.ESRCH
+		}
+		if err != nil {
+			return dst, err
+		}
+	}
+	text, rest, rows, err := c.format.Append(dst, c.batch, c.only)
+	c.batch = rest
+	c.rows += rows
+	c.count(rows)
+	return text, err
+}
+
+func (c *rendered) Close() error { return c.records.Close() }
