@@ -13,8 +13,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/iterfs/iterfs/bpf"
-	bpfmap "github.com/iterfs/iterfs/bpf/bpf_map"
-	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
 	"github.com/iterfs/iterfs/bpf/task"
 	"github.com/iterfs/iterfs/tests/need"
 )
@@ -48,18 +46,19 @@ func newLoader(t *testing.T) *Loader {
 	return l
 }
 
-func TestTargetsLoad(t *testing.T) {
+func TestLoadOnFirstUse(t *testing.T) {
 	l := newLoader(t)
-	for _, target := range []*bpf.Target{&task.Target, &bpfmap.Target, &ipv6route.Target} {
-		if l.Loaded(target) {
-			t.Errorf("%s: loaded before its first use", target.Name)
-		}
-		if err := l.Load(target); err != nil {
-			t.Errorf("%s: %v", target.Name, err)
-		}
-		if !l.Loaded(target) {
-			t.Errorf("%s: not loaded", target.Name)
-		}
+	target := &task.Target
+	if l.Loaded(target) {
+		t.Error("loaded before its first use")
+	}
+	s := mustRun(t, l, target, "id_records", bpf.Params{})
+	defer s.Close()
+	if !l.Loaded(target) {
+		t.Error("not loaded")
+	}
+	if n := len(l.programs.loaded); n != 1 {
+		t.Errorf("%d programs are loaded of one that was used", n)
 	}
 }
 
@@ -90,8 +89,8 @@ func TestRefusedProgramIsLoud(t *testing.T) {
 
 func TestStaleObjectIsRefused(t *testing.T) {
 	l := newLoader(t)
-	stale := bpfmap.Target
-	stale.Records = map[string]uintptr{"map_record": 8}
+	stale := task.Target
+	stale.Records = map[string]uintptr{"id_record": 8}
 	if err := l.Load(&stale); err == nil || !strings.Contains(err.Error(), "go generate") {
 		t.Errorf("a record of another size: %v", err)
 	}

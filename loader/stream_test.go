@@ -19,7 +19,7 @@ import (
 	"github.com/iterfs/iterfs/bpf/task"
 )
 
-func mustOpen(t *testing.T, l *Loader, target *bpf.Target, program string, p bpf.Params) *Stream {
+func mustRun(t *testing.T, l *Loader, target *bpf.Target, program string, p bpf.Params) *Stream {
 	t.Helper()
 	s, err := l.Run(target, program, p)
 	if err != nil {
@@ -77,7 +77,7 @@ func TestStreamGivesWholeRecords(t *testing.T) {
 	// A third of the kernel's buffer: what does not fit is run again, and with a
 	// hundred tasks the stream reads ahead.
 	const size = 10_000
-	s := mustOpen(t, l, writing(size), "p", bpf.Params{})
+	s := mustRun(t, l, writing(size), "p", bpf.Params{})
 	batches := 0
 	for {
 		b, err := s.Next(context.Background())
@@ -102,14 +102,14 @@ func TestStreamGivesWholeRecords(t *testing.T) {
 
 func TestEmptyStream(t *testing.T) {
 	l := newLoader(t)
-	if n := drain(t, mustOpen(t, l, returning(0), "p", bpf.Params{})); n != 0 {
+	if n := drain(t, mustRun(t, l, returning(0), "p", bpf.Params{})); n != 0 {
 		t.Errorf("%d bytes of a program that writes none", n)
 	}
 }
 
 func TestOversizedRecordIsE2BIG(t *testing.T) {
 	l := newLoader(t)
-	s := mustOpen(t, l, writing(int32(batchSize)+8), "p", bpf.Params{})
+	s := mustRun(t, l, writing(int32(batchSize)+8), "p", bpf.Params{})
 	_, err := s.Next(context.Background())
 	if !errors.Is(err, unix.E2BIG) || !strings.Contains(err.Error(), "task/p") {
 		t.Errorf("a record larger than the kernel's buffer: %v", err)
@@ -123,7 +123,7 @@ func TestOversizedRecordIsE2BIG(t *testing.T) {
 // in EAGAIN: only the reader can end it.
 func TestCancelBetweenReads(t *testing.T) {
 	l := newLoader(t)
-	s := mustOpen(t, l, returning(1), "p", bpf.Params{})
+	s := mustRun(t, l, returning(1), "p", bpf.Params{})
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := s.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -134,8 +134,8 @@ func TestCancelBetweenReads(t *testing.T) {
 func TestCancelledReadGoesOn(t *testing.T) {
 	l := newLoader(t)
 	const size = 10_000
-	whole := drain(t, mustOpen(t, l, writing(size), "p", bpf.Params{}))
-	s := mustOpen(t, l, writing(size), "p", bpf.Params{})
+	whole := drain(t, mustRun(t, l, writing(size), "p", bpf.Params{}))
+	s := mustRun(t, l, writing(size), "p", bpf.Params{})
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	total := 0
@@ -185,7 +185,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 
 func TestStreamOutlivesLoader(t *testing.T) {
 	l := newLoader(t)
-	s := mustOpen(t, l, writing(10_000), "p", bpf.Params{})
+	s := mustRun(t, l, writing(10_000), "p", bpf.Params{})
 	l.Close()
 	if drain(t, s) == 0 {
 		t.Error("a stream that is open ends with the loader")
@@ -198,8 +198,8 @@ func TestParamTID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := drain(t, mustOpen(t, l, &task.Target, "id_records", bpf.Params{}))
-	one := drain(t, mustOpen(t, l, &task.Target, "id_records", bpf.Params{TID: uint32(os.Getpid())}))
+	all := drain(t, mustRun(t, l, &task.Target, "id_records", bpf.Params{}))
+	one := drain(t, mustRun(t, l, &task.Target, "id_records", bpf.Params{TID: uint32(os.Getpid())}))
 	if size := int(task.Target.Records["id_record"]); narrowed && one != size || !narrowed && one < size {
 		t.Errorf("%d bytes for one task, %d for all; a record has %d", one, all, size)
 	}

@@ -3,13 +3,16 @@
 package tests
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/tests/need"
@@ -107,11 +110,53 @@ func TestDoctor(t *testing.T) {
 	if status != 0 || errs != "" {
 		t.Errorf("status %d, %q", status, errs)
 	}
-	for _, line := range []string{"ok      BTF\n", "ok      /dev/fuse\n", "ok      target task\n", "ok      target bpf_map\n", "ok      target ipv6_route\n"} {
+	for _, line := range []string{"ok      BTF\n", "ok      /dev/fuse\n"} {
 		if !strings.Contains(out, line) {
 			t.Errorf("no %q in\n%s", line, out)
 		}
 	}
+	types, err := btf.LoadKernelSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts := regexp.MustCompile(`(?m)^(\w+) +target (\w+)(.*)`).FindAllStringSubmatch(out, -1)
+	for _, v := range verdicts {
+		want := "ok"
+		if _, err := types.AnyTypeByName("bpf_iter__" + v[2]); err != nil {
+			want = "absent"
+		}
+		if v[1] != want {
+			t.Errorf("the kernel's BTF makes target %s %s, doctor says %q", v[2], want, v[0])
+		}
+		// A kernel of the matrix has what its release has.
+		since := regexp.MustCompile(`came with Linux ([0-9]+)\.([0-9]+)`).FindStringSubmatch(v[3])
+		if os.Getenv("ITERFS_VM") != "" && since != nil && !olderThan(t, since[1], since[2]) {
+			t.Errorf("this kernel should have the target %s: %s", v[2], v[0])
+		}
+	}
+	if os.Getenv("ITERFS_VM") != "" {
+		return // there are no sources
+	}
+	dirs, err := filepath.Glob("../bpf/*/*.bpf.c")
+	if err != nil || len(dirs) != len(verdicts) {
+		t.Errorf("%d programs in bpf/, %d targets: %v", len(dirs), len(verdicts), err)
+	}
+}
+
+// olderThan reports whether the running kernel is of a release before.
+func olderThan(t testing.TB, major, minor string) bool {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	var have, want [2]int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &have[0], &have[1]); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Sscan(major, &want[0])
+	fmt.Sscan(minor, &want[1])
+	return have[0] < want[0] || have[0] == want[0] && have[1] < want[1]
 }
 
 func TestCatWithoutMount(t *testing.T) {

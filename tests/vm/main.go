@@ -47,6 +47,7 @@ type options struct {
 	cache    string
 	update   bool
 	run      string
+	matrix   string
 	timeout  time.Duration
 	memory   int
 	verbose  bool
@@ -82,6 +83,7 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	flags.StringVar(&o.cache, "cache", "", "`folder` for kernels (default: iterfs-vm in the user's cache folder)")
 	flags.BoolVar(&o.update, "update", false, "look for newer kernels of these names than those in the cache")
 	flags.StringVar(&o.run, "run", "", "run only tests that match this `regexp`, as go test -run does")
+	flags.StringVar(&o.matrix, "matrix", "", "write the table of targets and kernels to this `file`")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "limit for each machine")
 	flags.IntVar(&o.memory, "mem", 1024, "memory of each machine in `MiB`")
 	flags.BoolVar(&o.verbose, "v", false, "print all output of the tests, not only of failed ones")
@@ -159,6 +161,9 @@ func runMatrix(ctx context.Context, o options, stdout io.Writer) (passed bool, e
 		err = errors.New("no kernel was tested")
 	}
 	failed := func(r *result) bool { return !r.ok() }
+	if o.matrix != "" {
+		err = errors.Join(err, writeMatrix(o.matrix, results))
+	}
 	return !slices.ContainsFunc(results, failed), errors.Join(err, printTable(stdout, results))
 }
 

@@ -133,6 +133,7 @@ type result struct {
 	release string
 	counts
 	took    time.Duration
+	doctor  string // what iterfs doctor printed
 	leftOut string // why the kernel was left out, if it was
 	err     error  // why not all was run
 }
@@ -142,6 +143,11 @@ func (r *result) ok() bool { return r.err == nil && r.failed == 0 }
 // report judges a session, fills in the result and returns what to print.
 func (r *result) report(ctx context.Context, s *session, verbose bool) string {
 	var text strings.Builder
+	r.doctor = s.doctor
+	if strings.Contains(s.doctor, "FAIL") {
+		r.failed++
+		fmt.Fprintf(&text, "=== kernel %s (%s): iterfs doctor\n%s", r.name, r.release, s.doctor)
+	}
 	for _, run := range s.runs {
 		events, err := testEvents(ctx, run)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 type session struct {
 	begun, ended bool
 	release      string
+	doctor       string // what iterfs doctor printed
 	runs         []*packageRun
 
 	say     func(format string, args ...any) // progress
@@ -65,6 +66,8 @@ func (s *session) line(line string) {
 		}
 	case protocol.Note:
 		s.say("%s", m.Text)
+	case protocol.Doctor:
+		s.doctor = m.Text
 	case protocol.Start:
 		s.runs = append(s.runs, &packageRun{importPath: m.Package})
 	case protocol.Finish:

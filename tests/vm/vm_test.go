@@ -131,6 +131,23 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestMatrix(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "kernels.md")
+	old := &result{name: "5.10", release: "5.10.0-32-cloud-amd64", doctor: "ok      BTF\nok      target task\nabsent  target ksym: no\n"}
+	new := &result{name: "newest", release: "7.3.4+deb13", doctor: "ok      target task\nFAIL    target ksym: no\nok      target more\n"}
+	if err := writeMatrix(file, []*result{old, new}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	want := "| target | 5.10 | 7.3 |\n|---|---|---|\n| task | yes | yes |\n| ksym | - | fails |\n| more | fails | yes |\n"
+	if err != nil || !strings.HasSuffix(string(text), want) {
+		t.Errorf("%v, %s, want\n%s", err, text, want)
+	}
+	if err := writeMatrix(file, []*result{{name: "6.1"}}); err == nil {
+		t.Error("a matrix of a kernel that was not tested")
+	}
+}
+
 func TestLoadOrder(t *testing.T) {
 	graph := map[string]string{"a": "b,c-x", "b": "d", "c_x": "d,builtin", "d": ""}
 	depends := func(name string) ([]string, error) {

@@ -60,6 +60,7 @@ func serve() error {
 	for _, err := range problems {
 		say(line, protocol.Message{Event: protocol.Note, Text: err.Error()})
 	}
+	say(line, protocol.Message{Event: protocol.Doctor, Text: doctor()})
 	for _, importPath := range config.Packages {
 		say(line, protocol.Message{Event: protocol.Start, Package: importPath})
 		begin := time.Now()
@@ -71,6 +72,12 @@ func serve() error {
 	}
 	say(line, protocol.Message{Event: protocol.End})
 	return unix.IoctlSetInt(int(line.Fd()), unix.TCSBRK, 1) // until all is sent
+}
+
+// doctor returns what iterfs tells of this kernel; a failure of it is a line too.
+func doctor() string {
+	out, _ := exec.Command(protocol.Iterfs, "doctor").CombinedOutput()
+	return string(out)
 }
 
 func say(w io.Writer, m protocol.Message) { io.WriteString(w, m.Line()) }

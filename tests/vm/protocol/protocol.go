@@ -41,6 +41,7 @@ func Binary(importPath string) string {
 const (
 	Begin  = "begin"  // the guest is up, Release tells its kernel
 	Note   = "note"   // Text tells of something that the guest went on without
+	Doctor = "doctor" // Text is what iterfs doctor prints
 	Start  = "start"  // the output of Package follows
 	Finish = "finish" // Package ended with Status after Took
 	End    = "end"    // all ran; the guest powers off
