@@ -18,16 +18,8 @@ const (
 
 func main() {
 	started := false
-	root := &cobra.Command{
-		Use:   "iterfs",
-		Short: "The kernel's BPF iterators as files",
-		Long: `iterfs shows processes, BPF maps, routes and whatever else the kernel can iterate
-over as a tree of files, each made by a BPF program while it is read.`,
-		SilenceUsage:     true,
-		SilenceErrors:    true,
-		PersistentPreRun: func(*cobra.Command, []string) { started = true },
-	}
-	root.AddCommand(mountCommand(), umountCommand(), lsCommand(), catCommand(), doctorCommand(), versionCommand())
+	root := rootCommand()
+	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
 	cmd, err := root.ExecuteC()
 	if err == nil {
 		return
@@ -38,4 +30,17 @@ over as a tree of files, each made by a BPF program while it is read.`,
 		os.Exit(exitUsage)
 	}
 	os.Exit(exitFailure)
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "iterfs",
+		Short: "The kernel's BPF iterators as files",
+		Long: `iterfs shows processes, BPF maps, routes and whatever else the kernel can iterate
+over as a tree of files, each made by a BPF program while it is read.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(mountCommand(), umountCommand(), lsCommand(), catCommand(), doctorCommand(), versionCommand())
+	return root
 }
