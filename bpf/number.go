@@ -69,6 +69,23 @@ var powers = func() (p [maxDigits]uint64) {
 	return p
 }()
 
+// AppendHex appends a number in hexadecimal with at least so many digits, as
+// printf's %0*x.
+func AppendHex(dst []byte, v uint64, digits int) []byte {
+	digits = max(digits, (bits.Len64(v)+3)/4)
+	for shift := 4 * (digits - 1); shift >= 0; shift -= 4 {
+		dst = append(dst, hex[v>>shift&15])
+	}
+	return dst
+}
+
+// AppendDevice appends a device number of the kernel's own form, dev_t, as
+// /proc/<pid>/maps and /proc/locks have it: major:minor in hexadecimal.
+func AppendDevice(dst []byte, dev uint32) []byte {
+	dst = append(AppendHex(dst, uint64(dev>>20), 2), ':')
+	return AppendHex(dst, uint64(dev&(1<<20-1)), 2)
+}
+
 const pairs = "00010203040506070809" +
 	"10111213141516171819" +
 	"20212223242526272829" +

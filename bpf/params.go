@@ -44,7 +44,7 @@ type Params struct {
 	Consts map[string]any
 
 	// Args is the value of the object's map "args" for this run, as args_of_run()
-	// of iter.h gives it to the program; nil for none.
+	// of iter.h gives it to the program, where it has that map; nil for zeros.
 	Args []byte
 }
 

@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"cmp"
 	"context"
 	"io"
 
@@ -30,6 +31,8 @@ type Reader struct{ UID, GID, TID uint32 }
 type System interface {
 	// Run attaches a program of a target. Whoever asks for a run closes it.
 	Run(t *Target, program string, p Params) (Records, error)
+	// Exists reports whether the object that the file at path tells about is there.
+	Exists(ctx context.Context, path string, o Key) (bool, error)
 	// CountRows adds to the number of rows that were given out.
 	CountRows(n int)
 }
@@ -70,15 +73,14 @@ func (r Request) Render(program string, format Format) (Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rendered{records: records, format: format, only: r.Object, count: r.CountRows}, nil
+	return &rendered{request: r, records: records, format: format}, nil
 }
 
 // rendered is records made text as they come.
 type rendered struct {
+	request Request
 	records Records
 	format  Format
-	only    *Key
-	count   func(int)
 
 	begun bool
 	batch []byte // what is not rendered yet
@@ -95,18 +97,34 @@ func (c *rendered) Append(ctx context.Context, dst []byte) ([]byte, error) {
 	if len(c.batch) == 0 {
 		var err error
 		c.batch, err = c.records.Next(ctx)
-		if err == io.EOF && c.only != nil && c.rows == 0 {
-			return dst, unix.ESRCH
+		if err == io.EOF && c.rows == 0 {
+			err = c.nothing(ctx)
 		}
 		if err != nil {
 			return dst, err
 		}
 	}
-	text, rest, rows, err := c.format.Append(dst, c.batch, c.only)
+	text, rest, rows, err := c.format.Append(dst, c.batch, c.request.Object)
 	c.batch = rest
 	c.rows += rows
-	c.count(rows)
+	c.request.CountRows(rows)
 	return text, err
+}
+
+// nothing is what the end of a content without rows means.
+func (c *rendered) nothing(ctx context.Context) error {
+	r := &c.request
+	if r.Object == nil {
+		return io.EOF
+	}
+	if !r.File.MayBeEmpty {
+		return unix.ESRCH
+	}
+	there, err := r.Exists(ctx, r.File.Path, *r.Object)
+	if err == nil && there {
+		return io.EOF
+	}
+	return cmp.Or(err, error(unix.ESRCH))
 }
 
 func (c *rendered) Close() error { return c.records.Close() }

@@ -39,6 +39,10 @@ type File struct {
 	// PerNetNS says that the records are those of a network namespace: the reader's.
 	PerNetNS bool
 
+	// MayBeEmpty says that an object need not have any row; a file without one is
+	// then no sign that the object has gone.
+	MayBeEmpty bool
+
 	// Program is the iterator program in the target's object.
 	Program string
 	Format  Format

@@ -28,6 +28,9 @@ func newArgument(c *ebpf.Collection, value []byte) (*argument, error) {
 	if err != nil {
 		return nil, err
 	}
+	if value == nil {
+		value = make([]byte, args.ValueSize())
+	}
 	return &argument{args: args, value: value}, nil
 }
 

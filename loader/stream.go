@@ -87,7 +87,7 @@ func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params)
 	if err != nil {
 		return err
 	}
-	if p.Args != nil {
+	if p.Args != nil || c.Maps["args"] != nil {
 		if s.argument, err = newArgument(c, p.Args); err != nil {
 			return err
 		}

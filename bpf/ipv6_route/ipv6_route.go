@@ -31,11 +31,11 @@ func appendRoute(dst []byte, r *ipv6RouteRouteRecord) []byte {
 	dst = appendPrefix(dst, &r.Dst, r.DstLen)
 	dst = appendPrefix(dst, &r.Src, r.SrcLen)
 	for _, b := range r.Gateway {
-		dst = appendHex(dst, uint32(b), 2)
+		dst = bpf.AppendHex(dst, uint64(b), 2)
 	}
 	// The kernel's fourth number, the use count, has long been 0.
 	for _, v := range [...]uint32{r.Metric, r.Refs, 0, r.Flags} {
-		dst = appendHex(append(dst, ' '), v, 8)
+		dst = bpf.AppendHex(append(dst, ' '), uint64(v), 8)
 	}
 	dev := bpf.Chars(r.Dev[:])
 	for range 9 - min(len(dev), 8) { // " %8s"
@@ -46,16 +46,8 @@ func appendRoute(dst []byte, r *ipv6RouteRouteRecord) []byte {
 
 func appendPrefix(dst []byte, addr *[16]uint8, length uint32) []byte {
 	for _, b := range addr {
-		dst = appendHex(dst, uint32(b), 2)
+		dst = bpf.AppendHex(dst, uint64(b), 2)
 	}
-	dst = appendHex(append(dst, ' '), length, 2)
+	dst = bpf.AppendHex(append(dst, ' '), uint64(length), 2)
 	return append(dst, ' ')
-}
-
-// appendHex is printf's %0*x.
-func appendHex(dst []byte, v uint32, digits int) []byte {
-	for shift := 4 * (digits - 1); shift >= 0; shift -= 4 {
-		dst = append(dst, "0123456789abcdef"[v>>shift&15])
-	}
-	return dst
 }

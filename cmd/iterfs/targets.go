@@ -7,12 +7,14 @@ import (
 	bpfmap "github.com/iterfs/iterfs/bpf/bpf_map"
 	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
 	"github.com/iterfs/iterfs/bpf/task"
+	taskfile "github.com/iterfs/iterfs/bpf/task_file"
 )
 
 // targets are the iterator targets, in the tree's order. A new one is its
 // directory below bpf, a line here and a row in the tests.
 var targets = []*bpf.Target{
 	&task.Target,
+	&taskfile.Target,
 	&ipv6route.Target,
 	&bpfmap.Target,
 }

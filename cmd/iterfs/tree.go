@@ -86,50 +86,66 @@ func (s *system) objects(t *bpf.Target, o *bpf.Objects) func(context.Context, fs
 				if err != nil {
 					return // not a name of such an object
 				}
-				if o.Narrow != nil {
-					params = o.Narrow(uint32(id))
-				}
+				params = narrow(o, uint32(id))
 			}
-			records, err := s.Run(t, o.Program, params)
+			err := s.visit(ctx, t, o, params, func(o bpf.Object) bool {
+				return yield(fs.Object{
+					Name: strconv.FormatUint(uint64(o.ID), 10),
+					ID:   uint64(o.ID), Birth: o.Birth, UID: o.UID, GID: o.GID,
+				}, nil)
+			})
 			if err != nil {
 				yield(fs.Object{}, err)
-				return
-			}
-			defer records.Close()
-			for more := true; more; {
-				batch, err := records.Next(ctx)
-				if err == io.EOF {
-					return
-				}
-				if err == nil {
-					err = o.Decode(batch, func(o bpf.Object) bool {
-						more = yield(fs.Object{
-							Name: strconv.FormatUint(uint64(o.ID), 10),
-							ID:   uint64(o.ID), Birth: o.Birth, UID: o.UID, GID: o.GID,
-						}, nil)
-						return more
-					})
-				}
-				if err != nil {
-					yield(fs.Object{}, err)
-					return
-				}
 			}
 		}
 	}
 }
 
+// visit runs the program of a directory of objects, until yield reports false.
+func (s *system) visit(ctx context.Context, t *bpf.Target, o *bpf.Objects, p bpf.Params, yield func(bpf.Object) bool) error {
+	records, err := s.Run(t, o.Program, p)
+	if err != nil {
+		return err
+	}
+	defer records.Close()
+	for more := true; more; {
+		batch, err := records.Next(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = o.Decode(batch, func(o bpf.Object) bool {
+			more = yield(o)
+			return more
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Exists is that of bpf.System.
+func (s *system) Exists(ctx context.Context, path string, key bpf.Key) (found bool, err error) {
+	t, o := s.directory(path)
+	err = s.visit(ctx, t, o, narrow(o, key.ID), func(o bpf.Object) bool {
+		found = o.Key == key
+		return !found
+	})
+	return found, err
+}
+
 // open makes the Open of a file with a target's records.
 func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Context, fs.Request) (fs.Stream, error) {
-	narrow := s.narrowing(f.Path)
+	_, dir := s.directory(f.Path)
 	return func(_ context.Context, r fs.Request) (fs.Stream, error) {
 		request := bpf.Request{System: s, Target: t, File: f, Reader: bpf.Reader(r.Caller)}
 		if len(r.Objects) > 0 {
 			o := r.Objects[len(r.Objects)-1]
 			request.Object = &bpf.Key{ID: uint32(o.ID), Birth: o.Birth}
-			if narrow != nil {
-				request.Params = narrow(request.Object.ID)
-			}
+			request.Params = narrow(dir, request.Object.ID)
 		}
 		if f.PerNetNS {
 			ns, err := netNS(r.TID)
@@ -143,15 +159,23 @@ func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Co
 	}
 }
 
-// narrowing finds what makes the kernel visit the one object whose directory a
-// path leads through, whichever target the directory is of.
-func (s *system) narrowing(path string) func(uint32) bpf.Params {
+// directory finds the objects whose directory a path leads through, whichever
+// target they are of.
+func (s *system) directory(path string) (*bpf.Target, *bpf.Objects) {
 	for _, t := range s.present {
-		for _, o := range t.Objects {
-			if strings.HasPrefix(path, o.Path+"/") {
-				return o.Narrow
+		for i := range t.Objects {
+			if strings.HasPrefix(path, t.Objects[i].Path+"/") {
+				return t, &t.Objects[i]
 			}
 		}
 	}
-	return nil
+	return nil, nil
+}
+
+// narrow makes the kernel visit one object alone, where it can.
+func narrow(o *bpf.Objects, id uint32) bpf.Params {
+	if o.Narrow == nil {
+		return bpf.Params{}
+	}
+	return o.Narrow(id)
 }

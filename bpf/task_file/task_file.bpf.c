@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//go:build ignore
+
+/* iter/task_file: the open files of processes. */
+#include "records.h"
+
+EXPORT_RECORD(head);
+EXPORT_RECORD(file_record);
+
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define PID_FS_MAGIC 0x50494446
+#define PIPEFS_MAGIC 0x50495045
+#define SOCKFS_MAGIC 0x534F434B
+
+#define FMODE_READ 1
+#define FMODE_WRITE 2
+#define ACCESS_PATH 4
+#define O_PATH 010000000
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+} KERNEL_TYPE;
+
+static __always_inline u16 file_kind(struct file *f)
+{
+	switch (f->f_inode->i_sb->s_magic) {
+	case SOCKFS_MAGIC:
+		return KIND_SOCKET;
+	case PIPEFS_MAGIC:
+		return KIND_PIPE;
+	case ANON_INODE_FS_MAGIC:
+	case PID_FS_MAGIC:
+		return KIND_ANONYMOUS;
+	}
+	return KIND_ORDINARY;
+}
+
+/*
+ * One record an open file of each process, as in /proc/<pid>/fd. The iterator
+ * also visits threads that do not share the files of their process, or all
+ * threads of a process whose first has ended; that directory shows neither.
+ */
+SEC("iter/task_file")
+int file_records(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct file *f = ctx->file;
+	struct {
+		struct file_record r;
+		char path[SHORT_PATH];
+	} out = {};
+	struct file_record *r = &out.r;
+	_Bool named;
+
+	if (!t || !f || t->pid != t->tgid)
+		return 0;
+	r->head.tgid = t->tgid;
+	r->head.start = t->start_boottime;
+	r->pos = f->f_pos;
+	r->ino = f->f_inode->i_ino;
+	r->fd = ctx->fd;
+	r->dev = f->f_inode->i_sb->s_dev;
+	r->type = f->f_inode->i_mode;
+	r->kind = file_kind(f);
+	r->access = f->f_mode & (FMODE_READ | FMODE_WRITE);
+	if (f->f_flags & O_PATH)
+		r->access |= ACCESS_PATH;
+	/* The names of sockets and pipes are their numbers. */
+	named = r->kind != KIND_SOCKET && r->kind != KIND_PIPE;
+	write_with_path(ctx->meta->seq, &r->head, sizeof(*r), &r->path_length, named ? &f->f_path : 0);
+	return 0;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package taskfile is iter/task_file: the open files of processes.
+package taskfile
+
+import (
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/bpf"
+)
+
+// Target has tasks/files and the files of each process, tasks/<pid>/files.
+var Target = bpf.Target{
+	Name:    "task_file",
+	Since:   "5.8",
+	Object:  loadTaskFile,
+	Records: map[string]uintptr{"file_record": unsafe.Sizeof(taskFileFileRecord{})},
+	Files: []bpf.File{
+		table.File("tasks/files", "file_records", "one row per open file of each process"),
+		ofProcess(table.File("tasks/<pid>/files", "file_records", "one row per open file of the process")),
+	},
+}
+
+func ofProcess(f bpf.File) bpf.File {
+	f.MayBeEmpty = true
+	return f
+}
+
+// The kinds of files, enum file_kind of records.h.
+const (
+	kindOrdinary = iota
+	kindSocket
+	kindPipe
+	kindAnonymous
+)
+
+// The bits of a record's access.
+const (
+	accessRead = 1 << iota
+	accessWrite
+	accessPath
+)
+
+func number(name string, width int, source, doc string, value func(f file) int64) bpf.Column[file] {
+	return bpf.Column[file]{Name: name, Width: width, Source: source, Doc: doc, Number: bpf.Always(value)}
+}
+
+var table = bpf.Table[file]{Source: files, Columns: []bpf.Column[file]{
+	number("PID", 7, "tgid", "process id; what threads with a file table of their own have open is not shown, as in /proc/<pid>/fd",
+		func(f file) int64 { return int64(f.Head.Tgid) }),
+	number("FD", 4, "fd", "file descriptor", func(f file) int64 { return int64(f.Fd) }),
+	{Name: "TYPE", Width: 4, Source: "f_inode->i_mode, i_sb->s_magic",
+		Doc:  "reg, dir, lnk, chr, blk, fifo (a named pipe), pipe, sock, or anon: what PATH tells, and no file",
+		Text: func(dst []byte, f file) ([]byte, bool) { return append(dst, f.kind()...), true }},
+	{Name: "MODE", Width: 4, Source: "f_mode, f_flags", Doc: "r, w, rw; p when opened with O_PATH; - when neither readable nor writable",
+		Text: func(dst []byte, f file) ([]byte, bool) { return append(dst, f.mode()...), true }},
+	number("POS", 8, "f_pos", "offset of the next read or write", func(f file) int64 { return int64(f.Pos) }),
+	{Name: "DEV", Width: 6, Source: "f_inode->i_sb->s_dev", Doc: "device of the filesystem, major:minor in hexadecimal as in /proc/<pid>/maps",
+		Text: func(dst []byte, f file) ([]byte, bool) { return bpf.AppendDevice(dst, f.Dev), true }},
+	number("INO", 8, "f_inode->i_ino", "inode number", func(f file) int64 { return int64(f.Ino) }),
+	{Name: "PATH", Source: "f_path", Doc: "as the links in /proc/<pid>/fd; - when it is longer than 4095 bytes", Text: appendPath},
+}}
+
+// types are the types of inodes by i_mode>>12.
+var types = [16]string{1: "fifo", 2: "chr", 4: "dir", 6: "blk", 8: "reg", 10: "lnk", 12: "sock"}
+
+func (f file) kind() string {
+	switch f.Kind {
+	case kindPipe:
+		return "pipe"
+	case kindAnonymous:
+		return "anon"
+	}
+	return types[f.Type>>12]
+}
+
+func (f file) mode() string {
+	return [...]string{"", "r", "w", "rw", "p", "p", "p", "p"}[f.Access&7]
+}
+
+// appendPath appends what readlink(2) tells of a link in /proc/<pid>/fd.
+func appendPath(dst []byte, f file) ([]byte, bool) {
+	switch f.Kind {
+	case kindSocket:
+		return appendNumbered(dst, "socket:[", f.Ino), true
+	case kindPipe:
+		return appendNumbered(dst, "pipe:[", f.Ino), true
+	}
+	if len(f.path) > 0 {
+		return append(dst, f.path...), true
+	}
+	return appendLink(dst, f)
+}
+
+func appendNumbered(dst []byte, name string, ino uint64) []byte {
+	return append(strconv.AppendUint(append(dst, name...), ino, 10), ']')
+}
+
+// appendLink reads the link itself, where a program cannot make paths: before
+// Linux 5.12. A file that was closed meanwhile has none.
+func appendLink(dst []byte, f file) ([]byte, bool) {
+	name := "/proc/" + strconv.Itoa(int(f.Head.Tgid)) + "/fd/" + strconv.Itoa(int(f.Fd))
+	var link [unix.PathMax]byte
+	n, err := unix.Readlink(name, link[:])
+	return append(dst, link[:max(n, 0)]...), err == nil
+}
