@@ -4,6 +4,7 @@ package bpf
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -18,7 +19,7 @@ func appendSpaces(dst []byte, n int) []byte {
 		dst = append(dst, spaces...)
 		n -= len(spaces)
 	}
-	return append(dst, spaces[:n]...)
+	return append(dst, spaces[:max(n, 0)]...)
 }
 
 // Chars is a C string in a char array, as the generated types have it.
@@ -35,10 +36,13 @@ func Chars(field []int8) []byte {
 // a line or a terminal are escaped likewise.
 func escapeTail(dst []byte, start int) []byte {
 	extra := 0
-	for _, c := range dst[start:] {
-		if mustEscape(c) {
-			extra += 3
+	for rest := dst[start:]; ; {
+		i := indexEscape(rest)
+		if i < 0 {
+			break
 		}
+		extra += 3
+		rest = rest[i+1:]
 	}
 	if extra == 0 {
 		return dst
@@ -57,6 +61,27 @@ func escapeTail(dst []byte, start int) []byte {
 		to -= 4
 	}
 	return dst
+}
+
+// indexEscape returns where the first byte is that must be escaped, or -1. It
+// looks at eight bytes at once: a table is mostly text that has none.
+func indexEscape(b []byte) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		backslash, del := x^ones*'\\', x^ones*0x7f
+		// A byte less than n has a top bit in (x - n) &^ x; so has one behind it at times.
+		if ((x-ones*(' '+1))&^x|(backslash-ones)&^backslash|(del-ones)&^del)&tops != 0 {
+			break
+		}
+	}
+	for ; i < len(b); i++ {
+		if mustEscape(b[i]) {
+			return i
+		}
+	}
+	return -1
 }
 
 func mustEscape(c byte) bool { return c <= ' ' || c == '\\' || c == 0x7f }

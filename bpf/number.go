@@ -32,11 +32,24 @@ func AppendSignedField(dst []byte, v int64) []byte {
 }
 
 func appendLong(dst []byte, v uint64) []byte {
-	n := digits(v)
+	return appendDigits(append(dst, ' '), v, digits(v))
+}
+
+// appendNumber appends a number that stands right in the width.
+func appendNumber(dst []byte, v int64, width int) []byte {
+	if v < 0 {
+		n := digits(uint64(-v))
+		return appendDigits(append(appendSpaces(dst, width-n-1), '-'), uint64(-v), n)
+	}
+	n := digits(uint64(v))
+	return appendDigits(appendSpaces(dst, width-n), uint64(v), n)
+}
+
+// appendDigits appends a number of n digits.
+func appendDigits(dst []byte, v uint64, n int) []byte {
 	start := len(dst)
-	dst = slices.Grow(dst, 1+maxDigits)[:start+1+n]
-	dst[start] = ' '
-	field := dst[start+1:]
+	dst = slices.Grow(dst, maxDigits)[:start+n]
+	field := dst[start:]
 	for v >= 100 {
 		q := v / 100
 		pair := (v - q*100) * 2
@@ -55,7 +68,8 @@ func appendLong(dst []byte, v uint64) []byte {
 
 // digits is how many decimal digits v has, by its bits and a table.
 func digits(v uint64) int {
-	n := bits.Len64(v|1) * 1233 >> 12
+	v |= 1 // of 0 as of 1; no other number gets longer by it
+	n := bits.Len64(v) * 1233 >> 12
 	if v >= powers[n] {
 		n++
 	}

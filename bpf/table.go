@@ -78,10 +78,12 @@ func Always[R any](value func(r R) int64) func(R) (int64, bool) {
 // Text is the table as text.
 func (t Table[R]) Text() Format {
 	var head []byte
-	for i, c := range t.Columns {
-		start := len(head)
-		head = append(head, c.Name...)
-		head = t.align(head, start, i)
+	for i := range t.Columns {
+		c, start := &t.Columns[i], len(head)
+		if c.Number != nil {
+			head = appendSpaces(head, c.Width-len(c.Name))
+		}
+		head = t.end(append(head, c.Name...), start, i)
 	}
 	return format[R]{source: t.Source, head: string(head), row: t.appendRow}
 }
@@ -108,7 +110,7 @@ func (t Table[R]) Info() Format {
 		for i := range t.Columns {
 			dst = append(dst, strings.ToLower(t.Columns[i].Name)...)
 			dst = append(dst, ":\t"...)
-			dst = t.Columns[i].appendText(dst, r)
+			dst = t.Columns[i].appendText(dst, r, 0)
 			dst = append(dst, '\n')
 		}
 		return dst
@@ -118,40 +120,28 @@ func (t Table[R]) Info() Format {
 func (t Table[R]) appendRow(dst []byte, r R) []byte {
 	for i := range t.Columns {
 		start := len(dst)
-		dst = t.Columns[i].appendText(dst, r)
-		dst = t.align(dst, start, i)
+		dst = t.Columns[i].appendText(dst, r, t.Columns[i].Width)
+		dst = t.end(dst, start, i)
 	}
 	return dst
 }
 
-// align pads what column i has appended since start and ends it: with a space,
-// or the row's newline. Numbers stand right; the last column is not padded.
-func (t Table[R]) align(dst []byte, start, i int) []byte {
-	c, last := &t.Columns[i], i == len(t.Columns)-1
-	pad := c.Width - (len(dst) - start)
-	switch {
-	case pad <= 0 || last && c.Number == nil:
-	case c.Number != nil:
-		dst = appendSpaces(dst, pad)
-		copy(dst[start+pad:], dst[start:len(dst)-pad])
-		for j := range pad {
-			dst[start+j] = ' '
-		}
-	default:
-		dst = appendSpaces(dst, pad)
-	}
-	if last {
+// end ends column i, which begins at start: with a space behind its width, or the
+// row's newline. The last column is not padded.
+func (t Table[R]) end(dst []byte, start, i int) []byte {
+	if i == len(t.Columns)-1 {
 		return append(dst, '\n')
 	}
-	return append(dst, ' ')
+	return append(appendSpaces(dst, t.Columns[i].Width-(len(dst)-start)), ' ')
 }
 
-func (c *Column[R]) appendText(dst []byte, r R) []byte {
+// appendText appends a value. A number stands right in the width.
+func (c *Column[R]) appendText(dst []byte, r R, width int) []byte {
 	if c.Number != nil {
 		if n, ok := c.Number(r); ok {
-			return strconv.AppendInt(dst, n, 10)
+			return appendNumber(dst, n, width)
 		}
-		return append(dst, '-')
+		return append(appendSpaces(dst, width-1), '-')
 	}
 	start := len(dst)
 	dst, ok := c.Text(dst, r)
