@@ -41,7 +41,7 @@ func (a *argument) close() {
 }
 
 // during calls f on a thread for which the program finds the value.
-func (a *argument) during(f func() (int, error)) (int, error) {
+func (a *argument) during(f func() error) error {
 	if a == nil {
 		return f()
 	}
@@ -49,7 +49,7 @@ func (a *argument) during(f func() (int, error)) (int, error) {
 	defer runtime.UnlockOSThread()
 	tid := uint32(unix.Gettid())
 	if err := a.args.Put(tid, a.value); err != nil {
-		return 0, fmt.Errorf("pass arguments to the program: %w", err)
+		return fmt.Errorf("pass arguments to the program: %w", err)
 	}
 	defer a.args.Delete(tid)
 	return f()

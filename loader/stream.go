@@ -131,7 +131,7 @@ func (s *Stream) nextBatch(ctx context.Context) ([]byte, error) {
 	if s.batch == nil {
 		s.batch = batches.Get().(*[]byte)
 	}
-	n, err := s.read(ctx, *s.batch)
+	n, err := s.read(ctx, *s.batch, 1)
 	s.full = n > batchSize/2
 	if err != nil && ctx.Err() == nil {
 		s.ended = err
@@ -170,7 +170,9 @@ func (s *Stream) startReadAhead() {
 		defer close(s.stopped)
 		// Chunks grow, so that a reader's first rows need not wait for many.
 		for want := 1; ; want = min(want*2, batchesPerChunk) {
-			c, err := s.readChunk(ctx, want)
+			c := chunk{buf: chunks.Get().(*[]byte)}
+			var err error
+			c.n, err = s.read(ctx, *c.buf, want)
 			if !send(c) {
 				return
 			}
@@ -182,29 +184,31 @@ func (s *Stream) startReadAhead() {
 	}()
 }
 
-// readChunk reads that many batches. Records that came before an error are
-// returned beside it.
-func (s *Stream) readChunk(ctx context.Context, want int) (chunk, error) {
-	c := chunk{buf: chunks.Get().(*[]byte)}
-	for range want {
-		n, err := s.read(ctx, (*c.buf)[c.n:c.n+batchSize])
-		c.n += n
-		if err != nil {
-			return c, err
+// read reads that many batches. Records that came before an error are returned
+// beside it.
+func (s *Stream) read(ctx context.Context, buf []byte, want int) (n int, err error) {
+	err = s.argument.during(func() error {
+		for range want {
+			k, err := s.readBatch(ctx, buf[n:n+batchSize])
+			n += k
+			if err != nil {
+				return err
+			}
 		}
-	}
-	return c, nil
+		return nil
+	})
+	return n, err
 }
 
-// read reads one batch. Between two reads of the kernel it heeds ctx; a read
+// readBatch reads one batch. Between two reads of the kernel it heeds ctx; a read
 // itself is short, since the kernel bounds it by its buffer and by a million
 // objects.
-func (s *Stream) read(ctx context.Context, buf []byte) (int, error) {
+func (s *Stream) readBatch(ctx context.Context, buf []byte) (int, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		n, err := s.argument.during(func() (int, error) { return unix.Read(s.iter, buf) })
+		n, err := unix.Read(s.iter, buf)
 		switch {
 		case n > 0:
 			return n, nil
