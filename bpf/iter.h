@@ -50,17 +50,17 @@ typedef struct {
  * map holds a value for each thread of the daemon that is reading just now, by
  * the number that the thread has in its own pid namespace.
  */
-#define ARGS(value_type)                                    \
-	struct {                                            \
-		__uint(type, BPF_MAP_TYPE_HASH);            \
-		__uint(max_entries, 1024);                  \
-		__type(key, u32);                           \
-		__type(value, struct value_type);           \
-	} args SEC(".maps");                                \
-	static __always_inline struct value_type *args_of_run(void) \
-	{                                                   \
-		u32 tid = reading_tid();                    \
-		return bpf_map_lookup_elem(&args, &tid);    \
+#define ARGS(record)                                 \
+	struct {                                     \
+		__uint(type, BPF_MAP_TYPE_HASH);     \
+		__uint(max_entries, 1024);           \
+		__type(key, u32);                    \
+		__type(value, struct record);        \
+	} args SEC(".maps");                         \
+	static __always_inline struct record *args_of_run(void) \
+	{                                            \
+		u32 tid = reading_tid();             \
+		return bpf_map_lookup_elem(&args, &tid); \
 	}
 
 enum { BPF_MAP_TYPE_HASH = 1 };

@@ -86,66 +86,50 @@ func (s *system) objects(t *bpf.Target, o *bpf.Objects) func(context.Context, fs
 				if err != nil {
 					return // not a name of such an object
 				}
-				params = narrow(o, uint32(id))
+				if o.Narrow != nil {
+					params = o.Narrow(uint32(id))
+				}
 			}
-			err := s.visit(ctx, t, o, params, func(o bpf.Object) bool {
-				return yield(fs.Object{
-					Name: strconv.FormatUint(uint64(o.ID), 10),
-					ID:   uint64(o.ID), Birth: o.Birth, UID: o.UID, GID: o.GID,
-				}, nil)
-			})
+			records, err := s.Run(t, o.Program, params)
 			if err != nil {
 				yield(fs.Object{}, err)
+				return
+			}
+			defer records.Close()
+			for more := true; more; {
+				batch, err := records.Next(ctx)
+				if err == io.EOF {
+					return
+				}
+				if err == nil {
+					err = o.Decode(batch, func(o bpf.Object) bool {
+						more = yield(fs.Object{
+							Name: strconv.FormatUint(uint64(o.ID), 10),
+							ID:   uint64(o.ID), Birth: o.Birth, UID: o.UID, GID: o.GID,
+						}, nil)
+						return more
+					})
+				}
+				if err != nil {
+					yield(fs.Object{}, err)
+					return
+				}
 			}
 		}
 	}
-}
-
-// visit runs the program of a directory of objects, until yield reports false.
-func (s *system) visit(ctx context.Context, t *bpf.Target, o *bpf.Objects, p bpf.Params, yield func(bpf.Object) bool) error {
-	records, err := s.Run(t, o.Program, p)
-	if err != nil {
-		return err
-	}
-	defer records.Close()
-	for more := true; more; {
-		batch, err := records.Next(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = o.Decode(batch, func(o bpf.Object) bool {
-			more = yield(o)
-			return more
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Exists is that of bpf.System.
-func (s *system) Exists(ctx context.Context, path string, key bpf.Key) (found bool, err error) {
-	t, o := s.directory(path)
-	err = s.visit(ctx, t, o, narrow(o, key.ID), func(o bpf.Object) bool {
-		found = o.Key == key
-		return !found
-	})
-	return found, err
 }
 
 // open makes the Open of a file with a target's records.
 func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Context, fs.Request) (fs.Stream, error) {
-	_, dir := s.directory(f.Path)
+	narrow := s.narrowing(f.Path)
 	return func(_ context.Context, r fs.Request) (fs.Stream, error) {
 		request := bpf.Request{System: s, Target: t, File: f, Reader: bpf.Reader(r.Caller)}
 		if len(r.Objects) > 0 {
 			o := r.Objects[len(r.Objects)-1]
 			request.Object = &bpf.Key{ID: uint32(o.ID), Birth: o.Birth}
-			request.Params = narrow(dir, request.Object.ID)
+			if narrow != nil {
+				request.Params = narrow(request.Object.ID)
+			}
 		}
 		if f.PerNetNS {
 			ns, err := netNS(r.TID)
@@ -159,7 +143,15 @@ func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Co
 	}
 }
 
-// directory finds the objects whose directory a path leads through, whichever
+// narrowing finds what makes the kernel visit the one object that a path leads to.
+func (s *system) narrowing(path string) func(uint32) bpf.Params {
+	if _, o := s.directory(path); o != nil {
+		return o.Narrow
+	}
+	return nil
+}
+
+// directory finds the objects whose directories a path leads through, whichever
 // target they are of.
 func (s *system) directory(path string) (*bpf.Target, *bpf.Objects) {
 	for _, t := range s.present {
@@ -172,10 +164,17 @@ func (s *system) directory(path string) (*bpf.Target, *bpf.Objects) {
 	return nil, nil
 }
 
-// narrow makes the kernel visit one object alone, where it can.
-func narrow(o *bpf.Objects, id uint32) bpf.Params {
-	if o.Narrow == nil {
-		return bpf.Params{}
+// Exists asks the generator of the directory that a path leads through.
+func (s *system) Exists(ctx context.Context, path string, key bpf.Key) (bool, error) {
+	t, o := s.directory(path)
+	name := strconv.FormatUint(uint64(key.ID), 10)
+	for o, err := range s.objects(t, o)(ctx, fs.Request{}, name) {
+		if err != nil {
+			return false, err
+		}
+		if o.ID == uint64(key.ID) && o.Birth == key.Birth {
+			return true, nil
+		}
 	}
-	return o.Narrow(id)
+	return false, nil
 }
