@@ -25,8 +25,10 @@ struct inode {
 	struct super_block *i_sb;
 } KERNEL_TYPE;
 
+struct vfsmount;
+
 struct path {
-	void *dentry;
+	struct vfsmount *mnt;
 } KERNEL_TYPE;
 
 struct file {
@@ -35,10 +37,6 @@ struct file {
 	struct inode *f_inode;
 	struct path f_path;
 	s64 f_pos;
-} KERNEL_TYPE;
-
-struct bpf_iter__task_vma {
-	struct bpf_iter_meta *meta;
 } KERNEL_TYPE;
 
 /* What each record begins with. */
@@ -60,9 +58,24 @@ struct path_buffer {
 ARGS(path_buffer)
 
 /* 3d06f34aa89e ("bpf: Allow bpf_d_path in bpf_iter program"), 5.12, came together with iter/task_vma. */
+struct bpf_iter__task_vma___since {
+	struct bpf_iter_meta *meta;
+} KERNEL_TYPE;
+
 static __always_inline _Bool has_d_path(void)
 {
-	return bpf_core_type_exists(struct bpf_iter__task_vma);
+	return bpf_core_type_exists(struct bpf_iter__task_vma___since);
+}
+
+/* Writes a record of that size and the text of n bytes behind it, NUL included. */
+static __always_inline void write_with_text(struct seq_file *seq, struct head *head, u32 size, u16 *length, s64 n)
+{
+	head->size = size;
+	if (n > 0) {
+		*length = n - 1;
+		head->size = size + ((n + 7) & 0xf8);
+	}
+	bpf_seq_write(seq, head, head->size);
 }
 
 static __always_inline void write_with_long_path(struct seq_file *seq, struct head *head, u32 size, u16 *length,
@@ -72,7 +85,7 @@ static __always_inline void write_with_long_path(struct seq_file *seq, struct he
 	s64 n = buffer ? bpf_d_path(path, buffer->path, PATH_MAX) : 0;
 
 	if (n < 1 || n > PATH_MAX) {
-		bpf_seq_write(seq, head, size);
+		write_with_text(seq, head, size, length, 0);
 		return;
 	}
 	*length = n - 1;
@@ -91,18 +104,12 @@ static __always_inline void write_with_path(struct seq_file *seq, struct head *h
 {
 	s64 n = 0;
 
-	head->size = size;
 	if (path && has_d_path())
 		n = bpf_d_path(path, (void *)head + size, SHORT_PATH);
-	if (n == -ENAMETOOLONG) {
+	if (n == -ENAMETOOLONG)
 		write_with_long_path(seq, head, size, length, path);
-		return;
-	}
-	if (n > 0) {
-		*length = n - 1;
-		head->size = size + ((n + 7) & 0xf8);
-	}
-	bpf_seq_write(seq, head, head->size);
+	else
+		write_with_text(seq, head, size, length, n);
 }
 
 #endif

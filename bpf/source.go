@@ -25,6 +25,20 @@ func Fixed[T any](batch []byte) (*T, int, error) {
 	return (*T)(unsafe.Pointer(unsafe.SliceData(batch))), size, nil
 }
 
+// Tailed decodes, in place, a record that more bytes follow: lengths tells those
+// of the whole and of its tail.
+func Tailed[T any](batch []byte, lengths func(*T) (whole, tail int)) (r *T, tail []byte, size int, err error) {
+	r, at, err := Fixed[T](batch)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	size, n := lengths(r)
+	if at+n > size || size > len(batch) {
+		return nil, nil, 0, fmt.Errorf("torn record: %d bytes of the %d of a %T with a tail of %d", len(batch), size, *r, n)
+	}
+	return r, batch[at : at+n], size, nil
+}
+
 // Objects makes the function that Objects.Decode asks for. Without an owner the
 // objects are root's.
 func (s Source[R]) Objects(owner func(R) (uid, gid uint32)) func([]byte, func(Object) bool) error {

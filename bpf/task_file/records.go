@@ -2,11 +2,7 @@
 
 package taskfile
 
-import (
-	"fmt"
-
-	"github.com/iterfs/iterfs/bpf"
-)
+import "github.com/iterfs/iterfs/bpf"
 
 // A file is a record and the path behind it, in the batch.
 type file struct {
@@ -15,18 +11,11 @@ type file struct {
 }
 
 var files = bpf.Source[file]{
-	Decode: decode,
-	Key:    func(f file) bpf.Key { return bpf.Key{ID: f.Head.Tgid, Birth: f.Head.Start} },
+	Decode: func(batch []byte) (file, int, error) {
+		r, path, size, err := bpf.Tailed(batch, lengths)
+		return file{r, path}, size, err
+	},
+	Key: func(f file) bpf.Key { return bpf.Key{ID: f.Head.Tgid, Birth: f.Head.Start} },
 }
 
-func decode(batch []byte) (file, int, error) {
-	r, n, err := bpf.Fixed[taskFileFileRecord](batch)
-	if err != nil {
-		return file{}, 0, err
-	}
-	size, end := int(r.Head.Size), n+int(r.PathLength)
-	if size > len(batch) || end > size {
-		return file{}, 0, fmt.Errorf("torn record: %d bytes of %d, with a path of %d", len(batch), size, r.PathLength)
-	}
-	return file{r, batch[n:end]}, size, nil
-}
+func lengths(r *taskFileFileRecord) (whole, path int) { return int(r.Head.Size), int(r.PathLength) }

@@ -8,6 +8,7 @@ import (
 	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
 	"github.com/iterfs/iterfs/bpf/task"
 	taskfile "github.com/iterfs/iterfs/bpf/task_file"
+	taskvma "github.com/iterfs/iterfs/bpf/task_vma"
 )
 
 // targets are the iterator targets, in the tree's order. A new one is its
@@ -15,6 +16,7 @@ import (
 var targets = []*bpf.Target{
 	&task.Target,
 	&taskfile.Target,
+	&taskvma.Target,
 	&ipv6route.Target,
 	&bpfmap.Target,
 }
