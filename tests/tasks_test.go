@@ -97,7 +97,9 @@ func compare(t *testing.T, what string, ours func() map[string]string, file stri
 			}
 		}
 		for pid := range got {
-			if _, err := os.Stat("/proc/" + pid); before[pid] == "" && after[pid] == "" && err == nil {
+			_, was := before[pid]
+			_, is := after[pid]
+			if _, err := os.Stat("/proc/" + pid); !was && !is && err == nil {
 				complaints = append(complaints, fmt.Sprintf("%s has a process %s that /proc does not list", what, pid))
 			}
 		}

@@ -16,8 +16,9 @@ import (
 )
 
 // Herd makes n small idle processes that live until the test ends, and returns
-// the pid of their parent. They are forks of a shell, blocked in opening a FIFO.
-func Herd(t testing.TB, n int) int {
+// the pid of their parent. They are forks of a shell, blocked in opening a FIFO,
+// and each has the files open.
+func Herd(t testing.TB, n int, files ...*os.File) int {
 	t.Helper()
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
@@ -25,6 +26,7 @@ func Herd(t testing.TB, n int) int {
 	}
 	script := `i=0; while [ $i -lt ` + strconv.Itoa(n) + ` ]; do (read x <"$0") & i=$((i+1)); done; echo done; wait`
 	shell := exec.Command("/bin/sh", "-c", script, fifo)
+	shell.ExtraFiles = files
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := shell.StdoutPipe()
 	if err != nil {

@@ -7,6 +7,7 @@ package zoo
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
@@ -41,7 +42,7 @@ func Init() {
 		return
 	}
 	debug.SetGCPercent(-1) // an idle animal uses no CPU at all
-	if be := animals[kind]; be != nil {
+	if be := allAnimals()[kind]; be != nil {
 		be()
 	}
 	fmt.Fprintf(os.Stderr, "no animal is a %q\n", kind)
@@ -71,12 +72,19 @@ func setComm(name string) {
 	}
 }
 
+// allAnimals are those of all files here.
+func allAnimals() map[string]func() {
+	all := maps.Clone(animals)
+	maps.Copy(all, holders)
+	return all
+}
+
 // New makes one animal of each kind, and returns their pids by kind. Those that
 // this kernel or sandbox does not allow are left out, and the test's log says so.
 func New(t testing.TB) map[string]int {
 	t.Helper()
 	pids := map[string]int{}
-	for kind := range animals {
+	for kind := range allAnimals() {
 		pid, err := start(t, kind)
 		if err != nil {
 			t.Logf("no animal %q: %v", kind, err)
@@ -85,6 +93,16 @@ func New(t testing.TB) map[string]int {
 		pids[kind] = pid
 	}
 	return pids
+}
+
+// One makes an animal of a kind that every kernel allows, and returns its pid.
+func One(t testing.TB, kind string) int {
+	t.Helper()
+	pid, err := start(t, kind)
+	if err != nil {
+		t.Fatalf("no animal %q: %v", kind, err)
+	}
+	return pid
 }
 
 // start makes an animal that lives until the test ends.
@@ -104,6 +122,9 @@ func start(t testing.TB, kind string) (int, error) {
 	cmd.Args = arguments(kind)
 	cmd.ExtraFiles = []*os.File{readyW, aliveR}
 	cmd.Stderr = os.Stderr
+	if holders[kind] != nil {
+		cmd.Dir = t.TempDir()
+	}
 	cmd.SysProcAttr = attributes(kind)
 	err = cmd.Start()
 	readyW.Close()
