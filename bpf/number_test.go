@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"testing"
@@ -50,5 +51,30 @@ func BenchmarkAppendUint(b *testing.B) {
 	buf := make([]byte, 0, 64)
 	for b.Loop() {
 		buf = strconv.AppendUint(append(buf[:0], ' '), 140724824075488, 10)
+	}
+}
+
+func TestAppendNumber(t *testing.T) {
+	for _, v := range []int64{0, 9, 10, 99, 100, -1, -10, math.MaxInt64, math.MinInt64} {
+		for _, width := range []int{0, 1, 5, 25} {
+			want := fmt.Sprintf("%*d", width, v)
+			if got := string(appendNumber([]byte("x"), v, width)); got != "x"+want {
+				t.Errorf("%d in %d: %q, want %q", v, width, got[1:], want)
+			}
+		}
+	}
+}
+
+func TestAppendHex(t *testing.T) {
+	for _, v := range []uint64{0, 1, 0xf, 0x10, 0xabc, 0xfffff, 1 << 32, math.MaxUint64} {
+		for _, n := range []int{1, 2, 8} {
+			want := fmt.Sprintf("%0*x", n, v)
+			if got := string(AppendHex([]byte("x"), v, n)); got != "x"+want {
+				t.Errorf("%#x: %q, want %q", v, got[1:], want)
+			}
+		}
+	}
+	if got := string(AppendDevice(nil, 254<<20|1)); got != "fe:01" {
+		t.Errorf("device 254:1 is %s", got)
 	}
 }

@@ -7,14 +7,17 @@ package tests
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
@@ -150,6 +153,26 @@ func (m *mount) status(t testing.TB, name string) (values []string) {
 		}
 	}
 	return values
+}
+
+// needTarget skips a test where the kernel lacks an iterator, once the tree has
+// been seen to do without.
+func needTarget(t *testing.T, m *mount, name, path string) {
+	t.Helper()
+	types, err := btf.LoadKernelSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := types.AnyTypeByName("bpf_iter__" + name); err == nil {
+		return
+	}
+	if _, err := os.Stat(m.path(path)); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("the kernel has no iter/%s, and %s is there: %v", name, path, err)
+	}
+	if !slices.ContainsFunc(m.status(t, "target"), func(s string) bool { return strings.HasPrefix(s, name+" absent: ") }) {
+		t.Errorf("status does not say that %s is absent", name)
+	}
+	t.Skipf("this kernel has no iter/%s", name)
 }
 
 // table splits a table into rows by the names of its columns.

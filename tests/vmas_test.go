@@ -15,16 +15,9 @@ import (
 
 func TestMapsEqualProc(t *testing.T) {
 	m := newMount(t)
+	needTarget(t, m, "task_vma", "tasks/vmas")
 	pids := zooPIDs(t)
-	compare(t, "tasks/<pid>/maps", func() map[string]string {
-		texts := map[string]string{}
-		for _, pid := range processes(t) {
-			if text, err := os.ReadFile(m.path("tasks/" + pid + "/maps")); err == nil {
-				texts[pid] = string(text)
-			}
-		}
-		return texts
-	}, "maps", pids)
+	compare(t, "tasks/<pid>/maps", func() map[string]string { return m.single(t, "maps") }, "maps", pids)
 }
 
 // mapsLine is one of maps: addresses, permissions, offset, device, inode, name.
@@ -58,6 +51,7 @@ func vmaRows(t testing.TB, pid, maps string) string {
 // The rows of a process in tasks/vmas are the lines of its maps.
 func TestVmas(t *testing.T) {
 	m := newMount(t)
+	needTarget(t, m, "task_vma", "tasks/vmas")
 	pids := zooPIDs(t)
 	persistently(t, func() (complaints []string) {
 		before := native(t, "maps")
@@ -78,6 +72,7 @@ func TestVmas(t *testing.T) {
 // The animal has the mappings that the comparisons are to be of.
 func TestVmasOfProcess(t *testing.T) {
 	m := newMount(t)
+	needTarget(t, m, "task_vma", "tasks/vmas")
 	pid := zoo.One(t, "mappings")
 	text := m.read(t, fmt.Sprintf("tasks/%d/vmas", pid))
 	for _, want := range []string{
@@ -105,6 +100,7 @@ func TestVmasOfProcess(t *testing.T) {
 
 func TestVmasOfFew(t *testing.T) {
 	m := newMount(t)
+	needTarget(t, m, "task_vma", "tasks/vmas")
 	if text := m.read(t, "tasks/2/vmas"); strings.Count(text, "\n") != 1 {
 		t.Errorf("the mappings of a kernel thread are %q", text)
 	}

@@ -16,7 +16,7 @@ import (
 
 // wantedModules are what the tests use of the kernel; each is in some kernels
 // built in, and needs no loading there.
-var wantedModules = []string{"fuse", "dummy", "veth", "ipv6"}
+var wantedModules = []string{"fuse", "dummy", "veth", "ipv6", "overlay"}
 
 // modules is what of a package's modules is to be loaded.
 type modules struct {
