@@ -9,13 +9,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
 
 	taskfile "github.com/iterfs/iterfs/bpf/task_file"
+	"github.com/iterfs/iterfs/tests/need"
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
-// herdWithFiles makes processes that have each as many files open.
+// herdWithFiles makes processes that have each that many files open.
 func herdWithFiles(t testing.TB, processes, files int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -42,6 +45,44 @@ func BenchmarkFiles(b *testing.B) {
 		func() { readThrough(b, m.path("tasks/files"), buf) },
 		func() { readLinks(b, buf) },
 		bareIterator(b, &taskfile.Target, "file_records", "tasks/files"))
+}
+
+// BenchmarkSeries is the table in the cover letter of the kernel's iterator series:
+// a program that does nothing, called for each open file of so many processes
+// with so many files.
+func BenchmarkSeries(b *testing.B) {
+	for _, size := range []struct{ processes, files int }{{100, 100}, {1000, 1000}, {10_000, 100}} {
+		b.Run(fmt.Sprintf("%dx%d", size.processes, size.files), func(b *testing.B) {
+			need.Root(b)
+			nothing, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+				Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: "task_file", License: "Dual BSD/GPL",
+				Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer nothing.Close()
+			herdWithFiles(b, size.processes, size.files)
+			b.ReportMetric(float64(calls(b, nothing)), "calls")
+			rounds(b, []string{"nothing"}, func() { iterate(b, nothing, func([]byte) {}) })
+		})
+	}
+}
+
+// calls counts how often a program is called in a run.
+func calls(b *testing.B, program *ebpf.Program) uint64 {
+	b.Helper()
+	counting, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer counting.Close()
+	iterate(b, program, func([]byte) {})
+	stats, err := program.Stats()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return stats.RunCount
 }
 
 // readLinks is the loop that lsof has, at its best: no allocation but names.
