@@ -120,10 +120,8 @@ func (n *Node) Lookup(ctx context.Context, c Caller, name string) (*Node, error)
 	if !n.IsDir() {
 		return nil, unix.ENOTDIR
 	}
-	for _, t := range n.tmpl.children {
-		if t.name == name {
-			return n.newNode(t, name, Object{}), nil
-		}
+	if t := n.tmpl.fixed(name); t != nil {
+		return n.newNode(t, name, Object{}), nil
 	}
 	if t := n.tmpl.object; t != nil {
 		for o, err := range t.entry.Objects(ctx, n.request(c), name) {
@@ -152,7 +150,9 @@ func (n *Node) List(ctx context.Context, c Caller) ([]*Node, error) {
 			if err != nil {
 				return nil, err
 			}
-			nodes = append(nodes, n.newNode(t, o.Name, o))
+			if n.tmpl.fixed(o.Name) == nil {
+				nodes = append(nodes, n.newNode(t, o.Name, o))
+			}
 		}
 	}
 	return nodes, nil

@@ -9,15 +9,16 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 )
 
 // An Entry describes one name of the tree, or a family of names.
 type Entry struct {
 	// Path is the place below the root. A component <name> stands for each object
-	// of the directory before it. Directories that only lead elsewhere need no
-	// entry of their own.
+	// of the directory before it, and <name>... for objects to any depth: each is a
+	// directory of such objects again. Where an object has the name of a fixed
+	// entry beside it, the name means the fixed entry. Directories that only lead
+	// elsewhere need no entry of their own.
 	Path string
 	// Mode is a file's permissions; 0 for 0444.
 	Mode uint32
@@ -29,8 +30,8 @@ type Entry struct {
 	// Link returns the content of a symbolic link.
 	Link func(ctx context.Context, r Request) (string, error)
 	// Objects generates the objects that the last component <name> stands for:
-	// all of them, or with want those of that name. Listing and look-up both ask
-	// it, so they cannot disagree.
+	// all of them, or with want at least those of that name. Listing and look-up
+	// both ask it, so they cannot disagree. The request tells whose directory it is.
 	Objects func(ctx context.Context, r Request, want string) iter.Seq2[Object, error]
 	// Dir makes an empty directory.
 	Dir bool
@@ -79,7 +80,7 @@ type template struct {
 	name     string
 	entry    Entry
 	children []*template
-	object   *template // the child that stands for objects
+	object   *template // the child that stands for objects; of <name>... itself
 }
 
 // New builds a tree. It panics on a description that contradicts itself, which
@@ -104,22 +105,38 @@ func (t *template) child(name string) *template {
 	if isPlaceholder(name) {
 		if t.object == nil {
 			t.object = &template{name: name, path: join(t.path, name)}
+			if strings.HasSuffix(name, recursive) {
+				t.object.object = t.object
+			}
+		}
+		if t.object.name != name {
+			panic(fmt.Sprintf("fs: %s and %s in one directory", t.object.path, name))
 		}
 		return t.object
 	}
-	i := slices.IndexFunc(t.children, func(c *template) bool { return c.name == name })
-	if i < 0 {
-		i = len(t.children)
-		t.children = append(t.children, &template{name: name, path: join(t.path, name)})
+	c := t.fixed(name)
+	if c == nil {
+		c = &template{name: name, path: join(t.path, name)}
+		t.children = append(t.children, c)
 	}
-	return t.children[i]
+	return c
+}
+
+// fixed returns the entry of that very name, or nil.
+func (t *template) fixed(name string) *template {
+	for _, c := range t.children {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
 }
 
 func (t *template) check() {
 	if (t.entry.Open != nil || t.entry.Link != nil) && (len(t.children) > 0 || t.object != nil) {
 		panic(fmt.Sprintf("fs: %s is a file and has entries below it", t.path))
 	}
-	if t.object != nil {
+	if t.object != nil && t.object != t {
 		if t.object.entry.Objects == nil {
 			panic(fmt.Sprintf("fs: nothing generates the objects of %s", t.object.path))
 		}
@@ -135,8 +152,11 @@ func (t *template) defined() bool {
 	return e.Open != nil || e.Link != nil || e.Objects != nil || e.Dir
 }
 
+// recursive ends a component that stands for objects to any depth.
+const recursive = "..."
+
 func isPlaceholder(name string) bool {
-	return strings.HasPrefix(name, "<") && strings.HasSuffix(name, ">")
+	return strings.HasPrefix(name, "<") && strings.HasSuffix(strings.TrimSuffix(name, recursive), ">")
 }
 
 func join(dir, name string) string {

@@ -30,6 +30,22 @@ func numbers(n int, birth *uint64) func(context.Context, Request, string) iter.S
 	}
 }
 
+// nested generates in each directory the objects a and b, down to four levels,
+// and one that has the name of a fixed entry.
+func nested(_ context.Context, r Request, want string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		for i, name := range []string{"a", "b", "file"} {
+			id := uint64(i) + 1
+			for _, o := range r.Objects {
+				id += o.ID * 10
+			}
+			if len(r.Objects) < 4 && (want == "" || name == want) && !yield(Object{Name: name, ID: id}, nil) {
+				return
+			}
+		}
+	}
+}
+
 func testTree(birth *uint64) *Tree {
 	said := func(text string) func(context.Context, Request) (Stream, error) {
 		return func(_ context.Context, r Request) (Stream, error) {
@@ -46,6 +62,11 @@ func testTree(birth *uint64) *Tree {
 		{Path: "dir/<n>/file", Open: said("file")},
 		{Path: "dir/<n>/sub/<m>", Objects: numbers(2, birth)},
 		{Path: "dir/<n>/sub/<m>/deep", Open: said("deep")},
+		{Path: "nest/<n>...", Objects: nested},
+		{Path: "nest/<n>.../file", Open: said("file")},
+		{Path: "nest/<n>.../fixed/file", Open: said("fixed")},
+		{Path: "nest/other/<n>...", Objects: nested},
+		{Path: "nest/other/<n>.../file", Open: said("other")},
 		{Path: "dir/self", Link: func(context.Context, Request) (string, error) { return "2", nil }},
 		{Path: "dir/loop", Link: func(context.Context, Request) (string, error) { return "loop", nil }},
 		{Path: "bare", Dir: true},
@@ -59,6 +80,7 @@ func TestWalkAndRead(t *testing.T) {
 	tree := testTree(new(uint64))
 	for path, want := range map[string]string{
 		"top": "top", "/dir/2/file": "file 2", "dir/3/sub/1/deep": "deep 3 1", "dir/self/file": "file 2",
+		"nest/a/file": "file a", "nest/a/b/b/a/file": "file a b b a", "nest/a/b/fixed/file": "fixed a b", "nest/other/b/b/file": "other b b",
 	} {
 		n, err := tree.Walk(ctx, Caller{}, path)
 		if err != nil {
@@ -77,6 +99,7 @@ func TestWalkAndRead(t *testing.T) {
 	for path, want := range map[string]unix.Errno{
 		"nothing": unix.ENOENT, "dir/4": unix.ENOENT, "dir/02": unix.ENOENT, "top/below": unix.ENOTDIR,
 		"dir/loop": unix.ELOOP, "broken/1": unix.EIO,
+		"nest/c": unix.ENOENT, "nest/a/b/b/a/b": unix.ENOENT, "nest/a/file/a": unix.ENOTDIR, "nest/a/other": unix.ENOENT,
 	} {
 		if _, err := tree.Walk(ctx, Caller{}, path); Errno(err) != want {
 			t.Errorf("%s: %v, want %v", path, err, want)
@@ -102,14 +125,24 @@ func TestListingAndLookupAgree(t *testing.T) {
 				names = append(names, visit(n)...)
 			}
 		}
+		if here := slices.Compact(slices.Sorted(slices.Values(namesOf(nodes)))); len(here) != len(nodes) {
+			t.Errorf("%s lists a name twice: %q", dir.Path(), namesOf(nodes))
+		}
 		return names
 	}
 	names := visit(testTree(new(uint64)).Root())
-	for _, want := range []string{"/top", "/dir/1/sub/2/deep", "/dir/self", "/bare", "/broken: input/output error"} {
+	for _, want := range []string{"/top", "/dir/1/sub/2/deep", "/dir/self", "/bare", "/nest/a/b/a/b/fixed/file", "/nest/other/file", "/broken: input/output error"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("no %s in %q", want, names)
 		}
 	}
+}
+
+func namesOf(nodes []*Node) (names []string) {
+	for _, n := range nodes {
+		names = append(names, n.Name())
+	}
+	return names
 }
 
 func TestReusedNameIsAnotherInode(t *testing.T) {
@@ -140,7 +173,7 @@ func TestAttributes(t *testing.T) {
 		nlink uint32
 		uid   uint32
 	}{
-		{"/", unix.S_IFDIR | 0o555, 5, 0}, // dir, bare, broken
+		{"/", unix.S_IFDIR | 0o555, 6, 0}, // dir, nest, bare, broken
 		{"top", unix.S_IFREG | 0o444, 1, 0},
 		{"dir/1", unix.S_IFDIR | 0o555, 3, 7},
 		{"dir/1/file", unix.S_IFREG | 0o444, 1, 7},
@@ -163,6 +196,7 @@ func TestContradictionsPanic(t *testing.T) {
 		"two entries":      {{Path: "a", Open: open}, {Path: "a", Open: open}},
 		"below a file":     {{Path: "a", Open: open}, {Path: "a/b", Open: open}},
 		"ungenerated name": {{Path: "a/<n>/b", Open: open}},
+		"two of objects":   {{Path: "a/<n>", Objects: nested}, {Path: "a/<m>...", Objects: nested}},
 	} {
 		func() {
 			defer func() {
