@@ -24,7 +24,11 @@ func appendSpaces(dst []byte, n int) []byte {
 
 // Chars is a C string in a char array, as the generated types have it.
 func Chars(field []int8) []byte {
-	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(field))), len(field))
+	return CString(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(field))), len(field)))
+}
+
+// CString is what of b stands before the first NUL.
+func CString(b []byte) []byte {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		return b[:i]
 	}

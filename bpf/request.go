@@ -57,13 +57,10 @@ type Content interface {
 
 // Start makes the content of the request's file.
 func (r Request) Start(form Form) (Content, error) {
-	switch {
-	case r.File.Open != nil:
+	if r.File.Open != nil {
 		return r.File.Open(r, form)
-	case form == JSON:
-		return r.Render(r.File.Program, r.File.JSON)
 	}
-	return r.Render(r.File.Program, r.File.Format)
+	return r.Render(r.File.Program, r.File.As(form))
 }
 
 // Render runs a program of the target with the request's parameters and makes
@@ -73,7 +70,13 @@ func (r Request) Render(program string, format Format) (Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rendered{request: r, records: records, format: format}, nil
+	return r.Content(records, format), nil
+}
+
+// Content makes text of records that were started for the request: of those of
+// its object alone, where it has one. It closes them.
+func (r Request) Content(records Records, format Format) Content {
+	return &rendered{request: r, records: records, format: format}
 }
 
 // rendered is records made text as they come.

@@ -27,8 +27,8 @@ type Target struct {
 // A File is text made of one program's records, or by an Open of its own.
 type File struct {
 	// Path is the place in the tree. A component <name> stands for an object of
-	// the Objects entry with the path up to there; the file then tells of that
-	// object alone.
+	// the Objects entry with the path up to there, and <name>... for objects to any
+	// depth; the file then tells of the last of them alone.
 	Path string
 	// Doc says in one line what the file tells.
 	Doc string
@@ -67,11 +67,16 @@ const (
 
 // Objects is a directory entry for each object that a program visits.
 type Objects struct {
-	// Path ends in the component that stands for the object: tasks/<pid>.
+	// Path ends in the component that stands for the object: tasks/<pid>; or, where
+	// objects hold objects, for those of any depth: cgroups/<cgroup>...
 	Path string
 	Doc  string
 	// Program writes at least one record for each object.
 	Program string
+	// Run, if set, starts what writes the records instead of Program: those of the
+	// objects in the directory of parent, nil for the topmost directory, or with
+	// name at least the one of that name. Names then are the objects' own.
+	Run func(s System, t *Target, parent *Key, name string) (Records, error)
 	// Decode yields the object of each record of a batch, and reports one that
 	// does not decode.
 	Decode func(batch []byte, yield func(Object) bool) error
@@ -83,6 +88,8 @@ type Objects struct {
 // An Object is one entry of a directory of objects.
 type Object struct {
 	Key
+	// Name is the entry's name; "" for the ID in decimal.
+	Name string
 	// UID and GID own the entry.
 	UID, GID uint32
 }
@@ -113,3 +120,11 @@ const RowRoom = 1024
 
 // HasJSON reports whether the file has a twin.
 func (f *File) HasJSON() bool { return f.JSON != nil || f.Twin }
+
+// As is the format of one form of the file.
+func (f *File) As(form Form) Format {
+	if form == JSON {
+		return f.JSON
+	}
+	return f.Format
+}

@@ -78,21 +78,14 @@ func (s *system) generated(appendTo func(*system, []byte) []byte) func(context.C
 
 // objects makes the generator of a directory's objects.
 func (s *system) objects(t *bpf.Target, o *bpf.Objects) func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error] {
-	return func(ctx context.Context, _ fs.Request, want string) iter.Seq2[fs.Object, error] {
+	return func(ctx context.Context, r fs.Request, want string) iter.Seq2[fs.Object, error] {
 		return func(yield func(fs.Object, error) bool) {
-			var params bpf.Params
-			if want != "" {
-				id, err := strconv.ParseUint(want, 10, 32)
-				if err != nil {
-					return // not a name of such an object
-				}
-				if o.Narrow != nil {
-					params = o.Narrow(uint32(id))
-				}
-			}
-			records, err := s.Run(t, o.Program, params)
+			records, err := s.runObjects(t, o, r, want)
 			if err != nil {
 				yield(fs.Object{}, err)
+				return
+			}
+			if records == nil {
 				return
 			}
 			defer records.Close()
@@ -103,10 +96,7 @@ func (s *system) objects(t *bpf.Target, o *bpf.Objects) func(context.Context, fs
 				}
 				if err == nil {
 					err = o.Decode(batch, func(o bpf.Object) bool {
-						more = yield(fs.Object{
-							Name: strconv.FormatUint(uint64(o.ID), 10),
-							ID:   uint64(o.ID), Birth: o.Birth, UID: o.UID, GID: o.GID,
-						}, nil)
+						more = yield(object(o), nil)
 						return more
 					})
 				}
@@ -119,17 +109,49 @@ func (s *system) objects(t *bpf.Target, o *bpf.Objects) func(context.Context, fs
 	}
 }
 
+// runObjects starts what writes the records of a directory's objects; nil where
+// want is not a name of such an object.
+func (s *system) runObjects(t *bpf.Target, o *bpf.Objects, r fs.Request, want string) (bpf.Records, error) {
+	if o.Run != nil {
+		return o.Run(s, t, key(r), want)
+	}
+	var params bpf.Params
+	if want != "" {
+		id, err := strconv.ParseUint(want, 10, 32)
+		if err != nil {
+			return nil, nil
+		}
+		if o.Narrow != nil {
+			params = o.Narrow(uint32(id))
+		}
+	}
+	return s.Run(t, o.Program, params)
+}
+
+func object(o bpf.Object) fs.Object {
+	name := o.Name
+	if name == "" {
+		name = strconv.FormatUint(uint64(o.ID), 10)
+	}
+	return fs.Object{Name: name, ID: uint64(o.ID), Birth: o.Birth, UID: o.UID, GID: o.GID}
+}
+
+// key tells which object a path leads to; nil where there is none on it.
+func key(r fs.Request) *bpf.Key {
+	if len(r.Objects) == 0 {
+		return nil
+	}
+	o := r.Objects[len(r.Objects)-1]
+	return &bpf.Key{ID: uint32(o.ID), Birth: o.Birth}
+}
+
 // open makes the Open of a file with a target's records.
 func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Context, fs.Request) (fs.Stream, error) {
 	narrow := s.narrowing(f.Path)
 	return func(_ context.Context, r fs.Request) (fs.Stream, error) {
-		request := bpf.Request{System: s, Target: t, File: f, Reader: bpf.Reader(r.Caller)}
-		if len(r.Objects) > 0 {
-			o := r.Objects[len(r.Objects)-1]
-			request.Object = &bpf.Key{ID: uint32(o.ID), Birth: o.Birth}
-			if narrow != nil {
-				request.Params = narrow(request.Object.ID)
-			}
+		request := bpf.Request{System: s, Target: t, File: f, Reader: bpf.Reader(r.Caller), Object: key(r)}
+		if request.Object != nil && narrow != nil {
+			request.Params = narrow(request.Object.ID)
 		}
 		if f.PerNetNS {
 			ns, err := netNS(r.TID)
