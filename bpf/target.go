@@ -6,7 +6,11 @@
 // the place of that text in the tree.
 package bpf
 
-import "github.com/cilium/ebpf"
+import (
+	"slices"
+
+	"github.com/cilium/ebpf"
+)
 
 // A Target is one of the kernel's iterator targets.
 type Target struct {
@@ -120,6 +124,11 @@ const RowRoom = 1024
 
 // HasJSON reports whether the file has a twin.
 func (f *File) HasJSON() bool { return f.JSON != nil || f.Twin }
+
+// SameColumns reports whether both files are tables of the same columns.
+func (f File) SameColumns(g File) bool {
+	return len(f.Columns) > 0 && slices.Equal(f.Columns, g.Columns)
+}
 
 // As is the format of one form of the file.
 func (f *File) As(form Form) Format {

@@ -36,7 +36,25 @@ type manualFlag struct{ Name, Usage string }
 type manual struct {
 	Date, Version string
 	Commands      []manualCommand
-	Files, Tables []bpf.File
+	Files         []bpf.File
+	Tables        []manualTable
+}
+
+// A manualTable is the first of the files that have the same columns, and the
+// paths of all.
+type manualTable struct {
+	bpf.File
+	Paths []string
+}
+
+func (m *manual) addTable(f bpf.File) {
+	for i := range m.Tables {
+		if t := &m.Tables[i]; t.SameColumns(f) {
+			t.Paths = append(t.Paths, f.Path)
+			return
+		}
+	}
+	m.Tables = append(m.Tables, manualTable{f, []string{f.Path}})
 }
 
 func newManual() (m manual) {
@@ -50,7 +68,7 @@ func newManual() (m manual) {
 	for _, t := range targets {
 		for _, f := range t.Files {
 			if f.HasJSON() {
-				m.Tables = append(m.Tables, f)
+				m.addTable(f)
 			}
 			m.Files = append(m.Files, f)
 		}

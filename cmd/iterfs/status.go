@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
 )
 
@@ -65,14 +66,22 @@ the table NAME with a JSON object a line. Other files are as in procfs.
 
 `...)
 	entry := func(path, doc string) { dst = fmt.Appendf(dst, "%-18s %s\n", path, doc) }
+	var told []bpf.File // files whose columns were
 	for _, t := range s.present {
 		for _, o := range t.Objects {
 			entry(o.Path+"/", o.Doc)
 		}
 		for _, f := range t.Files {
+			if i := slices.IndexFunc(told, f.SameColumns); i >= 0 {
+				entry(f.Path, f.Doc+"; columns as in "+told[i].Path)
+				continue
+			}
 			entry(f.Path, f.Doc)
 			for _, c := range f.Columns {
 				dst = fmt.Appendf(dst, "    %-14s %s\n", c.Name, c)
+			}
+			if len(f.Columns) > 0 {
+				told = append(told, f)
 			}
 		}
 	}
