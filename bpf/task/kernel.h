@@ -56,6 +56,7 @@ struct cred {
 struct kernfs_node {
 	struct kernfs_node *__parent;
 	const char *name;
+	u64 id;
 } KERNEL_TYPE;
 
 /* 633488947ef6 ("kernfs: Use RCU to access kernfs_node::parent."), 6.15 */
@@ -63,12 +64,25 @@ struct kernfs_node___pre_rcu {
 	struct kernfs_node *parent;
 } KERNEL_TYPE;
 
+struct cgroup_root {
+	int hierarchy_id;
+} KERNEL_TYPE;
+
 struct cgroup {
+	int level;
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
+	struct cgroup *ancestors[1];
 } KERNEL_TYPE;
 
 struct css_set {
 	struct cgroup *dfl_cgrp;
+	struct list_head cgrp_links;
+} KERNEL_TYPE;
+
+struct cgrp_cset_link {
+	struct cgroup *cgrp;
+	struct list_head cgrp_link;
 } KERNEL_TYPE;
 
 struct tty_driver {

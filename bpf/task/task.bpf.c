@@ -6,6 +6,7 @@
 #include "records.h"
 #include "threads.h"
 #include "names.h"
+#include "cgroups.h"
 
 EXPORT_RECORD(item);
 EXPORT_RECORD(task_key);
@@ -16,6 +17,9 @@ EXPORT_RECORD(row_record);
 EXPORT_RECORD(stat_record);
 EXPORT_RECORD(kthread_item);
 EXPORT_RECORD(cgroup_item);
+EXPORT_RECORD(cgroup_args);
+
+ARGS(cgroup_args);
 
 #define SIGNAL_STOP_STOPPED 0x00000001
 #define SIGNAL_GROUP_EXIT 0x00000004
@@ -114,6 +118,20 @@ int process_rows(struct bpf_iter__task *ctx)
 	struct task_struct *t = ctx->task;
 
 	if (!t || t->pid != t->tgid)
+		return 0;
+	write_row(ctx, t, 1);
+	write_cgroup_items(ctx->meta->seq, t);
+	return 0;
+}
+
+/* Those of the processes whose first thread is in the cgroup of the arguments, or below it. */
+SEC("iter/task")
+int cgroup_process_rows(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct cgroup_args *args = args_of_run();
+
+	if (!t || t->pid != t->tgid || !args || !in_cgroup(t, args))
 		return 0;
 	write_row(ctx, t, 1);
 	write_cgroup_items(ctx->meta->seq, t);

@@ -23,6 +23,7 @@ var Target = bpf.Target{
 		"stat_record":  unsafe.Sizeof(taskStatRecord{}),
 		"kthread_item": unsafe.Sizeof(taskKthreadItem{}),
 		"cgroup_item":  unsafe.Sizeof(taskCgroupItem{}),
+		"cgroup_args":  unsafe.Sizeof(taskCgroupArgs{}),
 	},
 	Files: []bpf.File{
 		processes.File("tasks/table", "process_rows", "one row per process"),

@@ -13,6 +13,13 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type taskCgroupArgs struct {
+	_         structs.HostLayout
+	Id        uint64
+	Hierarchy uint32
+	Level     uint32
+}
+
 type taskCgroupItem struct {
 	_    structs.HostLayout
 	Item taskItem
@@ -161,11 +168,13 @@ type taskTaskKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	taskProgIdRecords   = "id_records"
-	taskProgNameRecords = "name_records"
-	taskProgProcessRows = "process_rows"
-	taskProgStatRecords = "stat_records"
-	taskProgThreadRows  = "thread_rows"
+	taskMapArgs               = "args"
+	taskProgCgroupProcessRows = "cgroup_process_rows"
+	taskProgIdRecords         = "id_records"
+	taskProgNameRecords       = "name_records"
+	taskProgProcessRows       = "process_rows"
+	taskProgStatRecords       = "stat_records"
+	taskProgThreadRows        = "thread_rows"
 )
 
 // loadTask returns the embedded CollectionSpec for task.
@@ -210,17 +219,19 @@ type taskSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskProgramSpecs struct {
-	IdRecords   *ebpf.ProgramSpec `ebpf:"id_records"`
-	NameRecords *ebpf.ProgramSpec `ebpf:"name_records"`
-	ProcessRows *ebpf.ProgramSpec `ebpf:"process_rows"`
-	StatRecords *ebpf.ProgramSpec `ebpf:"stat_records"`
-	ThreadRows  *ebpf.ProgramSpec `ebpf:"thread_rows"`
+	CgroupProcessRows *ebpf.ProgramSpec `ebpf:"cgroup_process_rows"`
+	IdRecords         *ebpf.ProgramSpec `ebpf:"id_records"`
+	NameRecords       *ebpf.ProgramSpec `ebpf:"name_records"`
+	ProcessRows       *ebpf.ProgramSpec `ebpf:"process_rows"`
+	StatRecords       *ebpf.ProgramSpec `ebpf:"stat_records"`
+	ThreadRows        *ebpf.ProgramSpec `ebpf:"thread_rows"`
 }
 
 // taskMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskMapSpecs struct {
+	Args *ebpf.MapSpec `ebpf:"args"`
 }
 
 // taskVariableSpecs contains global variables before they are loaded into the kernel.
@@ -249,10 +260,13 @@ func (o *taskObjects) Close() error {
 //
 // It can be passed to loadTaskObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskMaps struct {
+	Args *ebpf.Map `ebpf:"args"`
 }
 
 func (m *taskMaps) Close() error {
-	return _TaskClose()
+	return _TaskClose(
+		m.Args,
+	)
 }
 
 // taskVariables contains all global variables after they have been loaded into the kernel.
@@ -265,15 +279,17 @@ type taskVariables struct {
 //
 // It can be passed to loadTaskObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskPrograms struct {
-	IdRecords   *ebpf.Program `ebpf:"id_records"`
-	NameRecords *ebpf.Program `ebpf:"name_records"`
-	ProcessRows *ebpf.Program `ebpf:"process_rows"`
-	StatRecords *ebpf.Program `ebpf:"stat_records"`
-	ThreadRows  *ebpf.Program `ebpf:"thread_rows"`
+	CgroupProcessRows *ebpf.Program `ebpf:"cgroup_process_rows"`
+	IdRecords         *ebpf.Program `ebpf:"id_records"`
+	NameRecords       *ebpf.Program `ebpf:"name_records"`
+	ProcessRows       *ebpf.Program `ebpf:"process_rows"`
+	StatRecords       *ebpf.Program `ebpf:"stat_records"`
+	ThreadRows        *ebpf.Program `ebpf:"thread_rows"`
 }
 
 func (p *taskPrograms) Close() error {
 	return _TaskClose(
+		p.CgroupProcessRows,
 		p.IdRecords,
 		p.NameRecords,
 		p.ProcessRows,

@@ -5,6 +5,7 @@ package main
 import (
 	"github.com/iterfs/iterfs/bpf"
 	bpfmap "github.com/iterfs/iterfs/bpf/bpf_map"
+	"github.com/iterfs/iterfs/bpf/cgroup"
 	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
 	"github.com/iterfs/iterfs/bpf/task"
 	taskfile "github.com/iterfs/iterfs/bpf/task_file"
@@ -19,4 +20,5 @@ var targets = []*bpf.Target{
 	&taskvma.Target,
 	&ipv6route.Target,
 	&bpfmap.Target,
+	&cgroup.Target,
 }
