@@ -7,6 +7,7 @@ import (
 	bpfmap "github.com/iterfs/iterfs/bpf/bpf_map"
 	"github.com/iterfs/iterfs/bpf/cgroup"
 	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
+	"github.com/iterfs/iterfs/bpf/ksym"
 	"github.com/iterfs/iterfs/bpf/task"
 	taskfile "github.com/iterfs/iterfs/bpf/task_file"
 	taskvma "github.com/iterfs/iterfs/bpf/task_vma"
@@ -21,4 +22,5 @@ var targets = []*bpf.Target{
 	&ipv6route.Target,
 	&bpfmap.Target,
 	&cgroup.Target,
+	&ksym.Target,
 }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ksym
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/bpf"
+)
+
+// showsValues follows kallsyms_show_value() of kernel/kallsyms.c.
+func showsValues(r bpf.Reader) (bool, error) {
+	restrict, err := setting("kptr_restrict")
+	if err != nil || restrict > 1 {
+		return false, err
+	}
+	if restrict == 0 {
+		// Without performance events there is no such setting.
+		paranoid, err := setting("perf_event_paranoid")
+		if err == nil && paranoid <= 1 {
+			return true, nil
+		}
+	}
+	return r.Capable(unix.CAP_SYSLOG), nil
+}
+
+func setting(name string) (int, error) {
+	text, err := os.ReadFile("/proc/sys/kernel/" + name)
+	if err != nil {
+		return 0, err
+	}
+	value, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("read the setting %s: %w", name, err)
+	}
+	return value, nil
+}
