@@ -7,6 +7,7 @@ import (
 	bpfmap "github.com/iterfs/iterfs/bpf/bpf_map"
 	"github.com/iterfs/iterfs/bpf/cgroup"
 	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
+	kmemcache "github.com/iterfs/iterfs/bpf/kmem_cache"
 	"github.com/iterfs/iterfs/bpf/ksym"
 	"github.com/iterfs/iterfs/bpf/task"
 	taskfile "github.com/iterfs/iterfs/bpf/task_file"
@@ -23,4 +24,5 @@ var targets = []*bpf.Target{
 	&bpfmap.Target,
 	&cgroup.Target,
 	&ksym.Target,
+	&kmemcache.Target,
 }
