@@ -6,6 +6,7 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 	bpfmap "github.com/iterfs/iterfs/bpf/bpf_map"
 	"github.com/iterfs/iterfs/bpf/cgroup"
+	"github.com/iterfs/iterfs/bpf/dmabuf"
 	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
 	kmemcache "github.com/iterfs/iterfs/bpf/kmem_cache"
 	"github.com/iterfs/iterfs/bpf/ksym"
@@ -25,4 +26,5 @@ var targets = []*bpf.Target{
 	&cgroup.Target,
 	&ksym.Target,
 	&kmemcache.Target,
+	&dmabuf.Target,
 }
