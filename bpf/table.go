@@ -27,6 +27,9 @@ type Column[R any] struct {
 	Number func(r R) (int64, bool)
 	// Text appends the value as it is; the table escapes it.
 	Text func(dst []byte, r R) ([]byte, bool)
+	// JSON, where a string of the text is not what JSON should have, appends the
+	// value's JSON; it is asked for values that are there.
+	JSON func(dst []byte, r R) []byte
 }
 
 // A ColumnDoc tells what a column is; see Column.
@@ -160,8 +163,11 @@ func (c *Column[R]) appendJSON(dst []byte, r R) []byte {
 	}
 	start := len(dst)
 	dst, ok := c.Text(dst, r)
-	if !ok {
+	switch {
+	case !ok:
 		return append(dst[:start], "null"...)
+	case c.JSON != nil:
+		return c.JSON(dst[:start], r)
 	}
 	return quoteTail(dst, start)
 }

@@ -142,3 +142,17 @@ func TestRenderingDoesNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+func TestColumnWithJSONOfItsOwn(t *testing.T) {
+	list := Table[*record]{Source: testSource, Columns: []Column[*record]{{
+		Name: "LIST",
+		Text: func(dst []byte, r *record) ([]byte, bool) { return append(dst, "1,2"...), r.Size >= 0 },
+		JSON: func(dst []byte, r *record) []byte { return append(dst, "[1,2]"...) },
+	}}}
+	if got, want := render(t, list.JSON(), some, nil), "{\"list\":[1,2]}\n{\"list\":null}\n{\"list\":[1,2]}\n"; got != want {
+		t.Errorf("got %s", got)
+	}
+	if got, want := render(t, list.Text(), some, nil), "LIST\n1,2\n-\n1,2\n"; got != want {
+		t.Errorf("got %s", got)
+	}
+}

@@ -53,30 +53,17 @@ func attach(prog int, p *bpf.Params) (link, iter int, err error) {
 		create.info = uint64(uintptr(unsafe.Pointer(&info[0])))
 		create.infoLen = uint32(len(info)) * 4
 	}
-	link, err = bpfCall(unix.BPF_LINK_CREATE, unsafe.Pointer(&create), unsafe.Sizeof(create))
+	link, err = bpf.Call(unix.BPF_LINK_CREATE, unsafe.Pointer(&create), unsafe.Sizeof(create))
 	runtime.KeepAlive(info)
 	runtime.KeepAlive(p)
 	if err != nil {
 		return -1, -1, fmt.Errorf("attach the iterator: %w", err)
 	}
 	iterCreate := struct{ linkFD, flags uint32 }{linkFD: uint32(link)}
-	iter, err = bpfCall(unix.BPF_ITER_CREATE, unsafe.Pointer(&iterCreate), unsafe.Sizeof(iterCreate))
+	iter, err = bpf.Call(unix.BPF_ITER_CREATE, unsafe.Pointer(&iterCreate), unsafe.Sizeof(iterCreate))
 	if err != nil {
 		unix.Close(link)
 		return -1, -1, fmt.Errorf("create the iterator: %w", err)
 	}
 	return link, iter, nil
-}
-
-func bpfCall(cmd int, attr unsafe.Pointer, size uintptr) (int, error) {
-	for {
-		fd, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(cmd), uintptr(attr), size)
-		switch errno {
-		case 0:
-			return int(fd), nil
-		case unix.EINTR, unix.EAGAIN:
-		default:
-			return -1, errno
-		}
-	}
 }

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
@@ -159,11 +158,7 @@ func (m *mount) status(t testing.TB, name string) (values []string) {
 // been seen to do without.
 func needTarget(t *testing.T, m *mount, name, path string) {
 	t.Helper()
-	types, err := btf.LoadKernelSpec()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := types.AnyTypeByName("bpf_iter__" + name); err == nil {
+	if kernelHas(t, "bpf_iter__"+name) {
 		return
 	}
 	if _, err := os.Stat(m.path(path)); !errors.Is(err, unix.ENOENT) {

@@ -40,7 +40,7 @@ var (
 	columns = []bpf.Column[record]{
 		number("ID", 6, "", "id", "number of the map", func(r record) int64 { return int64(r.Id) }),
 		{Name: "TYPE", Width: 16, Source: "map_type", Doc: "as bpftool names it", Text: func(dst []byte, r record) ([]byte, bool) {
-			return appendType(dst, r.Type), true
+			return Types.Append(dst, r.Type), true
 		}},
 		{Name: "NAME", Width: 16, Source: "name", Doc: "name given at creation", Text: func(dst []byte, r record) ([]byte, bool) {
 			name := bpf.Chars(r.Name[:])

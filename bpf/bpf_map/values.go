@@ -3,26 +3,18 @@
 package bpfmap
 
 import (
-	"strconv"
-
 	"github.com/cilium/ebpf"
+
+	"github.com/iterfs/iterfs/bpf"
 )
 
-// typeNames are the members of enum bpf_map_type as bpftool prints them.
-var typeNames = [...]string{
+// Types are the members of enum bpf_map_type as bpftool prints them.
+var Types = bpf.Names{
 	"unspec", "hash", "array", "prog_array", "perf_event_array", "percpu_hash", "percpu_array", "stack_trace",
 	"cgroup_array", "lru_hash", "lru_percpu_hash", "lpm_trie", "array_of_maps", "hash_of_maps", "devmap", "sockmap",
 	"cpumap", "xskmap", "sockhash", "cgroup_storage", "reuseport_sockarray", "percpu_cgroup_storage", "queue", "stack",
 	"sk_storage", "devmap_hash", "struct_ops", "ringbuf", "inode_storage", "task_storage", "bloom_filter",
-	"user_ringbuf", "cgrp_storage", "arena", "insn_array",
-}
-
-// appendType names a type, and numbers one that is newer than this list.
-func appendType(dst []byte, t uint32) []byte {
-	if int(t) < len(typeNames) {
-		return append(dst, typeNames[t]...)
-	}
-	return strconv.AppendUint(append(dst, "type_"...), uint64(t), 10)
+	"user_ringbuf", "cgrp_storage", "arena", "insn_array", "rhash",
 }
 
 // entries is the kernel's own count, or the size of a map that is always full.

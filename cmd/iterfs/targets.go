@@ -4,7 +4,9 @@ package main
 
 import (
 	"github.com/iterfs/iterfs/bpf"
+	bpflink "github.com/iterfs/iterfs/bpf/bpf_link"
 	bpfmap "github.com/iterfs/iterfs/bpf/bpf_map"
+	bpfprog "github.com/iterfs/iterfs/bpf/bpf_prog"
 	"github.com/iterfs/iterfs/bpf/cgroup"
 	"github.com/iterfs/iterfs/bpf/dmabuf"
 	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
@@ -23,6 +25,8 @@ var targets = []*bpf.Target{
 	&taskvma.Target,
 	&ipv6route.Target,
 	&bpfmap.Target,
+	&bpfprog.Target,
+	&bpflink.Target,
 	&cgroup.Target,
 	&ksym.Target,
 	&kmemcache.Target,
