@@ -35,10 +35,26 @@ func CString(b []byte) []byte {
 	return b
 }
 
-// escapeTail escapes dst[start:] as /proc/mounts does: space, tab, newline and
+// AlignTail pads dst[start:] with spaces to a width, before it or behind it.
+func AlignTail(dst []byte, start, width int, right bool) []byte {
+	length := len(dst) - start
+	if length >= width {
+		return dst
+	}
+	dst = appendSpaces(dst, width-length)
+	if right {
+		copy(dst[start+width-length:], dst[start:start+length])
+		for i := range width - length {
+			dst[start+i] = ' '
+		}
+	}
+	return dst
+}
+
+// EscapeTail escapes dst[start:] as /proc/mounts does: space, tab, newline and
 // backslash as a backslash and three octal digits. Other bytes that would break
 // a line or a terminal are escaped likewise.
-func escapeTail(dst []byte, start int) []byte {
+func EscapeTail(dst []byte, start int) []byte {
 	extra := 0
 	for rest := dst[start:]; ; {
 		i := indexEscape(rest)
@@ -90,9 +106,9 @@ func indexEscape(b []byte) int {
 
 func mustEscape(c byte) bool { return c <= ' ' || c == '\\' || c == 0x7f }
 
-// quoteTail makes a JSON string of dst[start:]. A byte that is not UTF-8 becomes
+// QuoteTail makes a JSON string of dst[start:]. A byte that is not UTF-8 becomes
 // U+FFFD, as encoding/json has it.
-func quoteTail(dst []byte, start int) []byte {
+func QuoteTail(dst []byte, start int) []byte {
 	if plainJSON(dst[start:]) {
 		dst = append(dst, `""`...)
 		copy(dst[start+1:], dst[start:len(dst)-2])

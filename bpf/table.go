@@ -151,7 +151,7 @@ func (c *Column[R]) appendText(dst []byte, r R, width int) []byte {
 	if !ok || len(dst) == start {
 		return append(dst[:start], '-')
 	}
-	return escapeTail(dst, start)
+	return EscapeTail(dst, start)
 }
 
 func (c *Column[R]) appendJSON(dst []byte, r R) []byte {
@@ -169,5 +169,5 @@ func (c *Column[R]) appendJSON(dst []byte, r R) []byte {
 	case c.JSON != nil:
 		return c.JSON(dst[:start], r)
 	}
-	return quoteTail(dst, start)
+	return QuoteTail(dst, start)
 }

@@ -123,7 +123,7 @@ func TestRoom(t *testing.T) {
 func TestQuote(t *testing.T) {
 	for _, s := range []string{"", "plain", `"quoted" \`, "tab\tnewline\n\x01", "Grüße", "\xff\xfebad", "\u2028"} {
 		var got string
-		quoted := quoteTail([]byte("x"+s), 1)
+		quoted := QuoteTail([]byte("x"+s), 1)
 		if err := json.Unmarshal(quoted[1:], &got); err != nil {
 			t.Errorf("%q: %v", quoted, err)
 		}
