@@ -70,7 +70,9 @@ func (s *server) status(op string, n *Node, name string, err error) fuse.Status 
 			path = n.pathOf(name)
 		}
 		sentence = fmt.Sprintf("%s %s: %v", op, path, err)
-		s.log.Error(op+" failed", "path", path, "errno", unix.ErrnoName(errno), "error", err)
+		if errno != unix.EOPNOTSUPP { // an answer, whose reason the status tells; not a failure
+			s.log.Error(op+" failed", "path", path, "errno", unix.ErrnoName(errno), "error", err)
+		}
 	}
 	s.stats.countError(errno, sentence)
 	return fuse.Status(errno)

@@ -6,12 +6,15 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 	bpflink "github.com/iterfs/iterfs/bpf/bpf_link"
 	bpfmap "github.com/iterfs/iterfs/bpf/bpf_map"
+	bpfmapelem "github.com/iterfs/iterfs/bpf/bpf_map_elem"
 	bpfprog "github.com/iterfs/iterfs/bpf/bpf_prog"
+	bpfskstoragemap "github.com/iterfs/iterfs/bpf/bpf_sk_storage_map"
 	"github.com/iterfs/iterfs/bpf/cgroup"
 	"github.com/iterfs/iterfs/bpf/dmabuf"
 	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
 	kmemcache "github.com/iterfs/iterfs/bpf/kmem_cache"
 	"github.com/iterfs/iterfs/bpf/ksym"
+	"github.com/iterfs/iterfs/bpf/sockmap"
 	"github.com/iterfs/iterfs/bpf/task"
 	taskfile "github.com/iterfs/iterfs/bpf/task_file"
 	taskvma "github.com/iterfs/iterfs/bpf/task_vma"
@@ -25,6 +28,9 @@ var targets = []*bpf.Target{
 	&taskvma.Target,
 	&ipv6route.Target,
 	&bpfmap.Target,
+	&bpfmapelem.Target,
+	&sockmap.Target,
+	&bpfskstoragemap.Target,
 	&bpfprog.Target,
 	&bpflink.Target,
 	&cgroup.Target,

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//go:build ignore
+
+/* iter/sockmap: for each element of a sockmap or sockhash its key, then a record of its socket. */
+#include "iter.h"
+#include "sock.h"
+#include <bpf/bpf_endian.h>
+
+#define AF_INET 2
+#define AF_INET6 10
+
+const volatile u32 key_size = 4;
+
+struct bpf_iter__sockmap {
+	struct bpf_iter_meta *meta;
+	void *key;
+	struct sock *sk;
+} KERNEL_TYPE;
+
+struct socket_record {
+	u64 ino;
+	u64 cookie;
+	u8 local[16];
+	u8 remote[16];
+	u16 local_port;
+	u16 remote_port;
+	u16 family;
+	u16 type;
+	u16 protocol;
+	u16 state;
+	u32 pad;
+};
+EXPORT_RECORD(socket_record);
+
+SEC("iter/sockmap")
+int socket_records(struct bpf_iter__sockmap *ctx)
+{
+	struct socket_record r = {};
+	struct sock *sk = ctx->sk;
+	void *key = ctx->key;
+
+	if (!key || !sk) /* the end, and each free place of a sockmap */
+		return 0;
+	r.ino = sock_ino(sk);
+	r.cookie = sk->__sk_common.skc_cookie.counter;
+	r.family = sk->__sk_common.skc_family;
+	r.type = sk->sk_type;
+	r.protocol = sk->sk_protocol;
+	r.state = sk->__sk_common.skc_state;
+	if (r.family == AF_INET || r.family == AF_INET6) {
+		r.local_port = sk->__sk_common.skc_num;
+		r.remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	}
+	if (r.family == AF_INET) {
+		*(u32 *)r.local = sk->__sk_common.skc_rcv_saddr;
+		*(u32 *)r.remote = sk->__sk_common.skc_daddr;
+	} else if (r.family == AF_INET6) {
+		BPF_CORE_READ_INTO(&r.local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&r.remote, sk, __sk_common.skc_v6_daddr);
+	}
+	bpf_seq_write(ctx->meta->seq, key, key_size);
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	return 0;
+}
