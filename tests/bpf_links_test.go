@@ -28,7 +28,7 @@ func TestLinksTable(t *testing.T) {
 			continue
 		}
 		found++
-		if kind.kernel == "bpf_perf_link" && !perf {
+		if row["TYPE"] == "perf_event" && !perf {
 			kind.target = "-"
 		}
 		if kind.name == "traced tracepoint" && row["TYPE"] == "tracing" {

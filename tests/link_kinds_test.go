@@ -72,9 +72,6 @@ func linkKinds(t testing.TB) []linkKind {
 			return link.AttachNetfilter(link.NetfilterOptions{Program: p, ProtocolFamily: link.NetfilterProtoIPv4, Hook: link.NetfilterInetLocalIn, Priority: -128})
 		}, "pf=2,hook=1,prio=-128"},
 		{"perf event", "bpf_perf_link", ebpf.ProgramSpec{Type: ebpf.PerfEvent}, attachSwitches, "event:type=1,config=3"},
-		{"kprobe multi", "bpf_kprobe_multi_link", ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti}, func(p *ebpf.Program) (link.Link, error) {
-			return link.KretprobeMulti(p, link.KprobeMultiOptions{Symbols: []string{"vfs_rmdir", "vfs_mkdir"}})
-		}, "kretprobe:funcs=2"},
 	}
 }
 
@@ -122,7 +119,7 @@ func someLinks(t testing.TB) map[string]linkKind {
 	t.Helper()
 	ns := zoo.NewNetNS(t)
 	made := map[string]linkKind{}
-	for _, kind := range linkKinds(t) {
+	for _, kind := range append(linkKinds(t), probeKinds(t)...) {
 		if !kernelHas(t, kind.kernel) {
 			t.Logf("this kernel has no links of the kind %s", kind.name)
 			continue
