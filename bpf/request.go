@@ -79,12 +79,6 @@ func (r Request) Content(records Records, format Format) Content {
 	return &rendered{request: r, records: records, format: format}
 }
 
-// Content makes text of records that are all of the request's object.
-func (r Request) Content(records Records, format Format) Content {
-	r.Object = nil // there is none to look for among them
-	return &rendered{request: r, records: records, format: format}
-}
-
 // rendered is records made text as they come.
 type rendered struct {
 	request Request

@@ -59,6 +59,7 @@ func open(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 		m.Close()
 		return nil, fmt.Errorf("map %d: %w", r.Object.ID, err)
 	}
+	r.Object = nil // all records are the map's, and it may be empty
 	return r.Content(records, e), nil
 }
 
