@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The kernel's types behind a task, with the fields that are read here, in their form of today. */
+#ifndef ITERFS_TASK_TYPES_H
+#define ITERFS_TASK_TYPES_H
+
+#include "iter.h"
+
+#define PF_EXITING 0x00000004
+#define PF_WQ_WORKER 0x00000020
+#define PF_DUMPCORE 0x00000200
+#define PF_KTHREAD 0x00200000
+
+typedef struct {
+	u32 val;
+} kuid_t;
+
+struct list_head {
+	struct list_head *next;
+} KERNEL_TYPE;
+
+struct ns_common {
+	u32 inum;
+} KERNEL_TYPE;
+
+struct pid_namespace {
+	struct ns_common ns;
+} KERNEL_TYPE;
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+} KERNEL_TYPE;
+
+struct pid {
+	u32 level;
+	struct upid numbers[1];
+} KERNEL_TYPE;
+
+struct net {
+	struct ns_common ns;
+} KERNEL_TYPE;
+
+struct nsproxy {
+	struct net *net_ns;
+} KERNEL_TYPE;
+
+struct cred {
+	kuid_t euid;
+	kuid_t egid;
+} KERNEL_TYPE;
+
+struct kernfs_node {
+	struct kernfs_node *__parent;
+	const char *name;
+} KERNEL_TYPE;
+
+struct cgroup {
+	struct kernfs_node *kn;
+} KERNEL_TYPE;
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+} KERNEL_TYPE;
+
+struct tty_driver {
+	int major;
+	int minor_start;
+} KERNEL_TYPE;
+
+struct tty_struct {
+	struct tty_driver *driver;
+	int index;
+	struct {
+		struct pid *pgrp;
+	} ctrl;
+} KERNEL_TYPE;
+
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+} KERNEL_TYPE;
+
+struct sigaction {
+	void *sa_handler;
+} KERNEL_TYPE;
+
+struct k_sigaction {
+	struct sigaction sa;
+} KERNEL_TYPE;
+
+struct sighand_struct {
+	struct k_sigaction action[64];
+} KERNEL_TYPE;
+
+struct prev_cputime {
+	u64 utime;
+	u64 stime;
+} KERNEL_TYPE;
+
+struct rlimit {
+	u64 rlim_cur;
+} KERNEL_TYPE;
+
+struct signal_struct {
+	struct list_head thread_head;
+	int nr_threads;
+	int group_exit_code;
+	u32 flags;
+	struct pid *pids[4];
+	struct tty_struct *tty;
+	u64 utime, stime, cutime, cstime;
+	u64 gtime, cgtime;
+	struct prev_cputime prev_cputime;
+	unsigned long min_flt, maj_flt, cmin_flt, cmaj_flt;
+	u64 sum_sched_runtime;
+	struct rlimit rlim[16];
+} KERNEL_TYPE;
+
+struct percpu_counter {
+	s64 count;
+} KERNEL_TYPE;
+
+struct mm_struct {
+	unsigned long total_vm;
+	unsigned long start_code, end_code, start_data, end_data;
+	unsigned long start_brk, start_stack;
+	unsigned long arg_start, arg_end, env_start, env_end;
+	struct percpu_counter rss_stat[4];
+} KERNEL_TYPE;
+
+struct sched_entity {
+	u64 sum_exec_runtime;
+} KERNEL_TYPE;
+
+struct task_delay_info {
+	u64 blkio_delay;
+} KERNEL_TYPE;
+
+struct thread_info {
+	u32 cpu;
+} KERNEL_TYPE;
+
+typedef struct {
+	atomic_t refs;
+} KERNEL_TYPE refcount_t;
+
+struct workqueue_struct {
+	char name[32];
+} KERNEL_TYPE;
+
+struct workqueue_attrs {
+	int nice;
+} KERNEL_TYPE;
+
+struct worker_pool {
+	int cpu;
+	int id;
+	struct workqueue_attrs *attrs;
+} KERNEL_TYPE;
+
+struct work_struct;
+
+struct worker {
+	struct work_struct *current_work;
+	struct worker_pool *pool;
+	int id;
+	char desc[32];
+	struct workqueue_struct *rescue_wq;
+} KERNEL_TYPE;
+
+struct kthread {
+	void *data;
+	char *full_name;
+} KERNEL_TYPE;
+
+struct task_struct {
+	u32 __state;
+	int exit_state;
+	int exit_code;
+	int exit_signal;
+	u32 flags;
+	struct thread_info thread_info;
+	refcount_t stack_refcount;
+	int prio, static_prio;
+	u32 rt_priority;
+	u32 policy;
+	struct sched_entity se;
+	struct mm_struct *mm;
+	int pid;
+	int tgid;
+	struct task_struct *real_parent;
+	struct pid *thread_pid;
+	struct list_head thread_node;
+	void *worker_private;
+	u64 utime, stime, gtime;
+	struct prev_cputime prev_cputime;
+	u64 start_boottime;
+	unsigned long min_flt, maj_flt;
+	const struct cred *real_cred;
+	char comm[16];
+	struct nsproxy *nsproxy;
+	struct signal_struct *signal;
+	struct sighand_struct *sighand;
+	sigset_t blocked;
+	struct sigpending pending;
+	struct task_delay_info *delays;
+	struct css_set *cgroups;
+} KERNEL_TYPE;
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+} KERNEL_TYPE;
+
+#endif
