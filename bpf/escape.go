@@ -34,9 +34,19 @@ func Chars(field []int8) []byte {
 // backslash as a backslash and three octal digits. Other bytes that would break
 // a line or a terminal are escaped likewise.
 func escapeTail(dst []byte, start int) []byte {
+	return escape(dst, start, func(c byte) bool { return c <= ' ' || c == '\\' || c == 0x7f })
+}
+
+// EscapeLine escapes in dst[start:], likewise, newline and backslash alone: text
+// that is to be one line and is a single value.
+func EscapeLine(dst []byte, start int) []byte {
+	return escape(dst, start, func(c byte) bool { return c == '\n' || c == '\\' })
+}
+
+func escape(dst []byte, start int, must func(c byte) bool) []byte {
 	extra := 0
 	for _, c := range dst[start:] {
-		if mustEscape(c) {
+		if must(c) {
 			extra += 3
 		}
 	}
@@ -48,7 +58,7 @@ func escapeTail(dst []byte, start int) []byte {
 	to := len(dst) - 1
 	for ; from >= start; from-- {
 		c := dst[from]
-		if !mustEscape(c) {
+		if !must(c) {
 			dst[to] = c
 			to--
 			continue
@@ -58,8 +68,6 @@ func escapeTail(dst []byte, start int) []byte {
 	}
 	return dst
 }
-
-func mustEscape(c byte) bool { return c <= ' ' || c == '\\' || c == 0x7f }
 
 // quoteTail makes a JSON string of dst[start:]. A byte that is not UTF-8 becomes
 // U+FFFD, as encoding/json has it.

@@ -5,6 +5,7 @@ package bpf
 import (
 	"math/bits"
 	"slices"
+	"strconv"
 )
 
 // maxDigits is the length of the largest uint64.
@@ -68,6 +69,23 @@ var powers = func() (p [maxDigits]uint64) {
 	}
 	return p
 }()
+
+// AppendPadded appends a number behind as many spaces as make it so wide, as
+// seq_put_decimal_ull_width(m, "", v, width) of the kernel.
+func AppendPadded(dst []byte, v uint64, width int) []byte {
+	dst = appendSpaces(dst, max(0, width-max(1, digits(v))))
+	return strconv.AppendUint(dst, v, 10)
+}
+
+// AppendHex appends a number in hexadecimal with at least so many digits, as
+// printf's %0*x.
+func AppendHex(dst []byte, v uint64, digits int) []byte {
+	digits = max(digits, (bits.Len64(v)+3)/4)
+	for shift := 4 * (digits - 1); shift >= 0; shift -= 4 {
+		dst = append(dst, hex[v>>shift&15])
+	}
+	return dst
+}
 
 const pairs = "00010203040506070809" +
 	"10111213141516171819" +

@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"testing"
@@ -37,6 +38,24 @@ func TestAppendField(t *testing.T) {
 		check(1<<i - 1)
 	}
 	check(math.MaxUint64)
+}
+
+func TestAppendPadded(t *testing.T) {
+	for _, v := range []uint64{0, 1, 9, 10, 1234567, 12345678, 123456789, math.MaxUint64} {
+		if got, want := string(AppendPadded([]byte("x"), v, 8)), fmt.Sprintf("x%8d", v); got != want {
+			t.Errorf("AppendPadded(%d) = %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestAppendHex(t *testing.T) {
+	for _, v := range []uint64{0, 1, 0xf, 0x10, 0xabcdef, 1 << 63, math.MaxUint64} {
+		for _, digits := range []int{1, 2, 8, 16} {
+			if got, want := string(AppendHex([]byte("x"), v, digits)), fmt.Sprintf("x%0*x", digits, v); got != want {
+				t.Errorf("AppendHex(%#x, %d) = %q, want %q", v, digits, got, want)
+			}
+		}
+	}
 }
 
 func BenchmarkAppendField(b *testing.B) {

@@ -28,6 +28,34 @@ struct mm_struct___pre_percpu {
 	struct mm_rss_stat rss_stat;
 } KERNEL_TYPE;
 
+/* 0258b5fd7c71 ("coredump: Limit coredumps to a single thread group"), 5.16 */
+struct mm_struct___pre_group_dump {
+	void *core_state;
+} KERNEL_TYPE;
+
+/* bb6525f2f8c4 ("mm: add bitmap mm->flags field"), 6.18 */
+struct mm_struct___pre_bitmap {
+	unsigned long flags;
+} KERNEL_TYPE;
+
+/* d64696905554 ("Reimplement RLIMIT_SIGPENDING on top of ucounts"), 5.14 */
+struct user_struct {
+	atomic_t sigpending;
+} KERNEL_TYPE;
+
+struct cred___pre_ucounts {
+	struct user_struct *user;
+} KERNEL_TYPE;
+
+/* de399236e240 ("ucounts: Split rlimit and ucount values and max values"), 6.0 */
+struct ucounts___pre_split {
+	atomic64_t ucount[1];
+} KERNEL_TYPE;
+
+enum ucount_type___pre_split {
+	UCOUNT_RLIMIT_SIGPENDING___pre_split,
+};
+
 /* 2f064a59a11f ("sched: Change task_struct::state"), 5.14 */
 struct task_struct___pre_state {
 	long state;
@@ -90,31 +118,76 @@ static __always_inline struct pid *tty_pgrp(struct tty_struct *tty)
 	return ((struct tty_struct___pre_ctrl *)tty)->pgrp;
 }
 
-static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
+/* read is LOAD of a node that the verifier knows, BPF_CORE_READ of any other. */
+#define LOAD(p, field) ((p)->field)
+#define KERNFS_PARENT(kn, read)                                                                    \
+	(bpf_core_field_exists((kn)->__parent) ?                                                   \
+		 read(kn, __parent) : read((struct kernfs_node___pre_rcu *)(kn), parent))
+
+/* get_task_mm(): a kernel thread that borrows an mm shows none. */
+static __always_inline struct mm_struct *task_mm(struct task_struct *t)
 {
-	if (bpf_core_field_exists(kn->__parent))
-		return kn->__parent;
-	return ((struct kernfs_node___pre_rcu *)kn)->parent;
+	return t->flags & PF_KTHREAD ? 0 : t->mm;
 }
+
+enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES };
+
+/*
+ * The pages of one kind, without what single CPUs have not yet added; the verifier
+ * of 5.10 does not load from an array of a typedef. CO-RE wants i to be literal.
+ */
+#define MM_COUNTER(mm, i)                                                                          \
+	(bpf_core_type_exists(struct mm_rss_stat) ?                                                \
+		 BPF_CORE_READ((struct mm_struct___pre_percpu *)mm, rss_stat.count[i].counter) :   \
+		 mm->rss_stat[i].count)
 
 /* The pages that get_mm_rss() counts: files, anonymous, shmem; each at least 0. */
 static __always_inline u64 mm_rss(struct mm_struct *mm)
 {
-	s64 file, anon, shmem;
+	s64 file = MM_COUNTER(mm, MM_FILEPAGES);
+	s64 anon = MM_COUNTER(mm, MM_ANONPAGES);
+	s64 shmem = MM_COUNTER(mm, MM_SHMEMPAGES);
 
-	if (bpf_core_type_exists(struct mm_rss_stat)) {
-		struct mm_struct___pre_percpu *old = (void *)mm;
-
-		/* The verifier of 5.10 does not load from an array of a typedef. */
-		file = BPF_CORE_READ(old, rss_stat.count[0].counter);
-		anon = BPF_CORE_READ(old, rss_stat.count[1].counter);
-		shmem = BPF_CORE_READ(old, rss_stat.count[3].counter);
-	} else {
-		file = mm->rss_stat[0].count;
-		anon = mm->rss_stat[1].count;
-		shmem = mm->rss_stat[3].count;
-	}
 	return (file > 0 ? file : 0) + (anon > 0 ? anon : 0) + (shmem > 0 ? shmem : 0);
+}
+
+/* The flag of prctl(PR_SET_THP_DISABLE), MMF_DISABLE_THP or MMF_DISABLE_THP_COMPLETELY. */
+static __always_inline _Bool mm_disables_thp(struct mm_struct *mm)
+{
+	unsigned long flags;
+
+	if (bpf_core_field_exists(mm->flags.__mm_flags))
+		flags = mm->flags.__mm_flags[0];
+	else
+		flags = ((struct mm_struct___pre_bitmap *)mm)->flags;
+	return flags >> 24 & 1;
+}
+
+static __always_inline _Bool is_dumping_core(struct signal_struct *sig, struct mm_struct *mm)
+{
+	if (bpf_core_field_exists(sig->core_state))
+		return sig->core_state;
+	return ((struct mm_struct___pre_group_dump *)mm)->core_state;
+}
+
+#define UCOUNT_RLIMIT_SIGPENDING 2
+
+/* How many signals are queued for the user, of the task's real user id. */
+static __always_inline u32 signals_of_user(const struct cred *cred)
+{
+	void *rlimit;
+	u64 n = 0;
+
+	if (bpf_core_field_exists(((struct user_struct *)0)->sigpending))
+		return BPF_CORE_READ((struct cred___pre_ucounts *)cred, user, sigpending.counter);
+	rlimit = cred->ucounts;
+	if (bpf_core_field_exists(((struct ucounts *)0)->rlimit))
+		rlimit += bpf_core_field_offset(struct ucounts, rlimit) + UCOUNT_RLIMIT_SIGPENDING * sizeof(n);
+	else
+		rlimit += bpf_core_field_offset(struct ucounts___pre_split, ucount) + sizeof(n) *
+			  bpf_core_enum_value(enum ucount_type___pre_split, UCOUNT_RLIMIT_SIGPENDING___pre_split);
+	bpf_probe_read_kernel(&n, sizeof(n), rlimit);
+	return n;
 }
 
 /* The number of a struct pid in the initial namespace; 0 for none, as pid_nr(). */

@@ -44,9 +44,24 @@ struct nsproxy {
 	struct net *net_ns;
 } KERNEL_TYPE;
 
+struct group_info {
+	int ngroups;
+	kuid_t gid[1];
+} KERNEL_TYPE;
+
+struct ucounts {
+	atomic64_t rlimit[4];
+} KERNEL_TYPE;
+
+typedef struct {
+	u64 val;
+} KERNEL_TYPE kernel_cap_t;
+
 struct cred {
-	kuid_t euid;
-	kuid_t egid;
+	kuid_t uid, gid, suid, sgid, euid, egid, fsuid, fsgid;
+	kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
+	struct ucounts *ucounts;
+	struct group_info *group_info;
 } KERNEL_TYPE;
 
 struct kernfs_node {
@@ -54,12 +69,28 @@ struct kernfs_node {
 	const char *name;
 } KERNEL_TYPE;
 
+struct cgroup_root {
+	int hierarchy_id;
+} KERNEL_TYPE;
+
+struct cgroup_subsys_state {
+	u32 flags;
+} KERNEL_TYPE;
+
 struct cgroup {
+	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
+} KERNEL_TYPE;
+
+struct cgrp_cset_link {
+	struct cgroup *cgrp;
+	struct list_head cgrp_link;
 } KERNEL_TYPE;
 
 struct css_set {
 	struct cgroup *dfl_cgrp;
+	struct list_head cgrp_links;
 } KERNEL_TYPE;
 
 struct tty_driver {
@@ -102,6 +133,12 @@ struct prev_cputime {
 
 struct rlimit {
 	u64 rlim_cur;
+	u64 rlim_max;
+} KERNEL_TYPE;
+
+struct task_io_accounting {
+	u64 rchar, wchar, syscr, syscw;
+	u64 read_bytes, write_bytes, cancelled_write_bytes;
 } KERNEL_TYPE;
 
 struct signal_struct {
@@ -117,18 +154,34 @@ struct signal_struct {
 	unsigned long min_flt, maj_flt, cmin_flt, cmaj_flt;
 	u64 sum_sched_runtime;
 	struct rlimit rlim[16];
+	struct sigpending shared_pending;
+	struct task_io_accounting ioac;
+	void *core_state;
 } KERNEL_TYPE;
 
 struct percpu_counter {
 	s64 count;
+	s32 *counters;
 } KERNEL_TYPE;
 
+typedef struct {
+	unsigned long untag_mask;
+} KERNEL_TYPE mm_context_t;
+
+typedef struct {
+	unsigned long __mm_flags[1];
+} KERNEL_TYPE mm_flags_t;
+
 struct mm_struct {
-	unsigned long total_vm;
+	unsigned long hiwater_rss, hiwater_vm;
+	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm;
+	atomic64_t pinned_vm, pgtables_bytes, hugetlb_usage;
 	unsigned long start_code, end_code, start_data, end_data;
 	unsigned long start_brk, start_stack;
 	unsigned long arg_start, arg_end, env_start, env_end;
 	struct percpu_counter rss_stat[4];
+	mm_context_t context;
+	mm_flags_t flags;
 } KERNEL_TYPE;
 
 struct sched_entity {
@@ -176,6 +229,39 @@ struct kthread {
 	char *full_name;
 } KERNEL_TYPE;
 
+struct fs_struct {
+	int umask;
+} KERNEL_TYPE;
+
+struct fdtable {
+	u32 max_fds;
+} KERNEL_TYPE;
+
+struct files_struct {
+	struct fdtable *fdt;
+} KERNEL_TYPE;
+
+struct numa_group {
+	int gid;
+} KERNEL_TYPE;
+
+struct seccomp {
+	int mode;
+	atomic_t filter_count;
+} KERNEL_TYPE;
+
+struct cpumask {
+	unsigned long bits[1];
+} KERNEL_TYPE;
+
+typedef struct {
+	unsigned long bits[1];
+} KERNEL_TYPE nodemask_t;
+
+struct thread_struct {
+	unsigned long features, features_locked;
+} KERNEL_TYPE;
+
 struct task_struct {
 	u32 __state;
 	int exit_state;
@@ -208,6 +294,19 @@ struct task_struct {
 	struct sigpending pending;
 	struct task_delay_info *delays;
 	struct css_set *cgroups;
+	struct task_struct *parent;
+	struct task_struct *group_leader;
+	u32 ptrace;
+	unsigned long atomic_flags;
+	unsigned long nvcsw, nivcsw;
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct numa_group *numa_group;
+	struct seccomp seccomp;
+	struct cpumask cpus_mask;
+	nodemask_t mems_allowed;
+	struct task_io_accounting ioac;
+	struct thread_struct thread;
 } KERNEL_TYPE;
 
 struct bpf_iter__task {
