@@ -86,18 +86,20 @@ func compare(t *testing.T, what string, ours func() map[string]string, file stri
 	t.Helper()
 	compared := map[string]bool{}
 	persistently(t, func() (complaints []string) {
-		before, got, after := native(t, file), ours(), native(t, file)
+		before, got, after := steady(native(t, file)), steady(ours()), steady(native(t, file))
 		for pid, want := range before {
 			if after[pid] != want || hidden(pid) {
 				continue
 			}
 			compared[pid] = true
-			if got[pid] != want {
-				complaints = append(complaints, fmt.Sprintf("%s of %s is\n%swant\n%s", what, pid, got[pid], want))
+			if text, there := got[pid]; text != want || !there {
+				complaints = append(complaints, fmt.Sprintf("%s of %s is\n%swant\n%s", what, pid, text, want))
 			}
 		}
 		for pid := range got {
-			if _, err := os.Stat("/proc/" + pid); before[pid] == "" && after[pid] == "" && err == nil {
+			_, was := before[pid]
+			_, is := after[pid]
+			if _, err := os.Stat("/proc/" + pid); !was && !is && err == nil {
 				complaints = append(complaints, fmt.Sprintf("%s has a process %s that /proc does not list", what, pid))
 			}
 		}
@@ -125,19 +127,20 @@ func TestStatEqualsProc(t *testing.T) {
 	m := newMount(t)
 	pids := zooPIDs(t)
 	compare(t, "tasks/stat", func() map[string]string { return bulkStat(t, m.read(t, "tasks/stat")) }, "stat", pids)
-	single := func(file string) func() map[string]string {
-		return func() map[string]string {
-			texts := map[string]string{}
-			for _, name := range list(t, m.path("tasks")) {
-				if text, err := os.ReadFile(m.path("tasks/" + name + "/" + file)); err == nil && name != "self" {
-					texts[name] = string(text)
-				}
-			}
-			return texts
+	compare(t, "tasks/<pid>/stat", func() map[string]string { return m.single(t, "stat") }, "stat", pids)
+	compare(t, "tasks/<pid>/comm", func() map[string]string { return m.single(t, "comm") }, "comm", pids)
+}
+
+// single reads a file of each process in its directory.
+func (m *mount) single(t testing.TB, file string) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, name := range list(t, m.path("tasks")) {
+		if text, err := os.ReadFile(m.path("tasks/" + name + "/" + file)); err == nil && name != "self" {
+			texts[name] = string(text)
 		}
 	}
-	compare(t, "tasks/<pid>/stat", single("stat"), "stat", pids)
-	compare(t, "tasks/<pid>/comm", single("comm"), "comm", pids)
+	return texts
 }
 
 // The table tells of each animal what its stat does.
