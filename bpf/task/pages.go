@@ -34,7 +34,7 @@ func (p *taskPageCounts) resident() uint64 {
 // CPU has counted, or show what is left without. Linux 6.2 made the counters so,
 // 82241a83cd15 ("mm: fix the inaccurate memory statistics issue for users") of
 // 6.16 adds up, and went into releases before; nothing but its effect tells it.
-// Where it adds up, each page that is touched shows at once.
+// Where it adds up, each page that is touched shows at once; else many together.
 var exactPages = sync.OnceValue(func() bool {
 	const pages = 16
 	memory, err := unix.Mmap(-1, 0, pages*int(pageSize), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
@@ -51,9 +51,11 @@ var exactPages = sync.OnceValue(func() bool {
 	shown, last := 0, resident(fd)
 	for page := range pages {
 		memory[page*int(pageSize)] = 1
-		if now := resident(fd); now != last {
-			shown, last = shown+1, now
+		now := resident(fd)
+		if now == last+1 {
+			shown++
 		}
+		last = now
 	}
 	return shown > pages/2
 })

@@ -66,16 +66,20 @@ func appendStatus(dst []byte, e entry[taskStatusRecord]) ([]byte, error) {
 	if lines == nil || r.Task.Incomplete != 0 || r.Mm.Incomplete != 0 && exactPages() {
 		return appendNative(dst, r.Task.Key, "status")
 	}
+	return appendStatusLines(dst, lines, e), nil
+}
+
+func appendStatusLines(dst []byte, lines []statusLine, e entry[taskStatusRecord]) []byte {
 	for i := range lines {
 		l := &lines[i]
-		if !l.shown(r) {
+		if !l.shown(e.rec) {
 			continue
 		}
 		dst = append(dst, l.label...)
 		dst = l.value(append(dst, '\t'), e)
 		dst = append(dst, '\n')
 	}
-	return dst, nil
+	return dst
 }
 
 // appendStatusName escapes what would break the line.

@@ -46,7 +46,7 @@ var Target = bpf.Target{
 		procFiles("statm", "statm_records", numberedForm, appendStatm, numbered(appendStatm)),
 		procFiles("status", "status_records", headedForm, appendStatus, headed(appendStatus)),
 		procFiles("cmdline", "cmdline_records", numberedForm+"; newline and backslash in it are octal-escaped, "+
-			"and \"-\" are arguments that cannot be read without waiting for the process", appendCmdline, appendCmdlineRow),
+			"and - stands for arguments that cannot be read at once", appendCmdline, appendCmdlineRow),
 		onlyOwner(procFiles("io", "io_records", headedForm, appendIO, headed(appendIO))),
 		procFiles("limits", "limits_records", headedForm, appendLimits, headed(appendLimits)),
 		cgroupFiles,

@@ -30,6 +30,7 @@ func init() {
 		"affinity":        affinity,
 		"umask":           func() { unix.Umask(0o137); changed("umask", nil) },
 		"limits":          limited,
+		"memory":          memory,
 		"pid namespace":   func() { inNamespaces(1) },
 		"pid namespaces":  func() { inNamespaces(3) },
 		"deep namespaces": func() { inNamespaces(10) },
@@ -121,6 +122,27 @@ func limited() {
 		must(unix.Prlimit(0, resource, &limit, nil))
 	}
 	changed("limits", nil)
+}
+
+// memory has some of each kind that can be had: locked, shared, of a file, and
+// more before.
+func memory() {
+	page := os.Getpagesize()
+	take := func(pages, fd, flags int) []byte {
+		m, err := unix.Mmap(fd, 0, pages*page, unix.PROT_READ|unix.PROT_WRITE, flags)
+		must(err)
+		for i := range pages {
+			m[i*page]++
+		}
+		return m
+	}
+	must(unix.Munmap(take(500, -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)))
+	must(unix.Mlock(take(3, -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)))
+	take(40, -1, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+	exe, err := unix.Open("/proc/self/exe", unix.O_RDONLY, 0)
+	must(err)
+	take(5, exe, unix.MAP_PRIVATE)
+	changed("memory", nil)
 }
 
 // swallower has read and written, also by threads that have ended.
