@@ -122,7 +122,9 @@ func TestCgroupFile(t *testing.T) {
 	places := map[string][]string{}
 	for _, root := range roots {
 		top := makeCgroups(t, root, own)
-		add := func(place string, names ...string) { places[place] = append(places[place], makeCgroups(t, top, names...)) }
+		add := func(place string, names ...string) {
+			places[place] = append(places[place], makeCgroups(t, top, names...))
+		}
 		add("ordinary", "a b\\", strings.Repeat("x", 200))
 		add("deep", strings.Split(strings.Repeat("d ", 99)+"d", " ")...)
 		add("gone", "gone")

@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -19,17 +21,22 @@ import (
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
-// silent is a file that does not answer reads before it is released.
+// silent is a file that answers neither reads nor writes before it is released.
 type silent struct {
 	fs.Inode
 	asked    sync.Once
 	wasAsked chan struct{}
-	release  chan struct{}
+	answer   context.Context
+	release  context.CancelFunc
 }
 
 func (s *silent) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	out.Mode, out.Size = 0o644, 1<<20
+	out.Mode, out.Size = 0o600, 1<<20
 	return 0
+}
+
+func (s *silent) Setattr(ctx context.Context, f fs.FileHandle, _ *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	return s.Getattr(ctx, f, out)
 }
 
 func (s *silent) Open(context.Context, uint32) (fs.FileHandle, uint32, syscall.Errno) {
@@ -37,18 +44,39 @@ func (s *silent) Open(context.Context, uint32) (fs.FileHandle, uint32, syscall.E
 }
 
 func (s *silent) Read(_ context.Context, _ fs.FileHandle, dest []byte, _ int64) (fuse.ReadResult, syscall.Errno) {
-	s.asked.Do(func() { close(s.wasAsked) })
-	<-s.release
+	s.wait()
 	clear(dest)
 	return fuse.ReadResultData(dest), 0
 }
 
-// newSilent mounts a silent file, and returns its path too.
-func newSilent(t *testing.T) (*silent, string) {
+func (s *silent) Write(context.Context, fs.FileHandle, []byte, int64) (uint32, syscall.Errno) {
+	s.wait()
+	return 0, syscall.ENOSPC
+}
+
+func (s *silent) wait() {
+	s.asked.Do(func() { close(s.wasAsked) })
+	<-s.answer.Done()
+}
+
+// silentDir is a directory in which every file is the one silent file.
+type silentDir struct {
+	fs.Inode
+	file *silent
+}
+
+func (d *silentDir) Create(_ context.Context, _ string, _, _ uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+	out.Mode = 0o600
+	return &d.file.Inode, nil, 0, 0
+}
+
+// newSilent mounts a directory with a silent file.
+func newSilent(t *testing.T) (file *silent, dir string) {
 	t.Helper()
 	need.Root(t)
-	file := &silent{wasAsked: make(chan struct{}), release: make(chan struct{})}
-	root, dir := &fs.Inode{}, t.TempDir()
+	file = &silent{wasAsked: make(chan struct{})}
+	file.answer, file.release = context.WithCancel(context.Background())
+	root, dir := &silentDir{file: file}, t.TempDir()
 	server, err := fs.Mount(dir, root, &fs.Options{
 		MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "silent"},
 		OnAdd: func(ctx context.Context) {
@@ -59,20 +87,20 @@ func newSilent(t *testing.T) (*silent, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		close(file.release)
+		file.release()
 		if err := server.Unmount(); err != nil {
 			t.Error(err)
 		}
 	})
-	return file, filepath.Join(dir, "file")
+	return file, dir
 }
 
 // Arguments that only somebody else can fill in are not waited for: the sweep goes
 // on, and their process's row says so.
 func TestArgumentsThatNobodyAnswersFor(t *testing.T) {
 	m := newMount(t)
-	file, path := newSilent(t)
-	blocked := map[string]int{"on a file": zoo.ArgvOnFile(t, path), "in a userfaultfd": zoo.FaultingArgv(t)}
+	file, dir := newSilent(t)
+	blocked := map[string]int{"on a file": zoo.ArgvOnFile(t, filepath.Join(dir, "file")), "in a userfaultfd": zoo.FaultingArgv(t)}
 
 	rows := numbered(t, inTime(t, m.path("tasks/cmdline")))
 	for where, pid := range blocked {
@@ -93,6 +121,37 @@ func TestArgumentsThatNobodyAnswersFor(t *testing.T) {
 	case <-file.wasAsked:
 		t.Error("the file was read")
 	default:
+	}
+}
+
+// A process that is dumping core, on a file system that never takes it, has files
+// that tell so.
+func TestDumpingCore(t *testing.T) {
+	if pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern"); err != nil || strings.ContainsAny(string(pattern), "/|") {
+		t.Skipf("cores are not written where the process is: %s, %v", pattern, err)
+	}
+	m := newMount(t)
+	file, dir := newSilent(t)
+	cmd := exec.Command("/bin/sh", "-c", "ulimit -c unlimited && kill -ABRT $$")
+	cmd.Dir = dir
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		file.release()
+		cmd.Wait()
+	})
+	select {
+	case <-file.wasAsked:
+	case <-time.After(30 * time.Second):
+		t.Fatal("no core is written")
+	}
+	pid := cmd.Process.Pid
+	if text := m.read(t, fmt.Sprintf("tasks/%d/status", pid)); !strings.Contains(text, "\nCoreDumping:\t1\n") {
+		t.Errorf("status is\n%s", text)
+	}
+	for _, name := range []string{"status", "stat", "statm", "cmdline"} {
+		compare(t, "tasks/<pid>/"+name, func() map[string]string { return m.single(t, name) }, name, []int{pid})
 	}
 }
 
