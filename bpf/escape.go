@@ -55,9 +55,21 @@ func AlignTail(dst []byte, start, width int, right bool) []byte {
 // backslash as a backslash and three octal digits. Other bytes that would break
 // a line or a terminal are escaped likewise.
 func EscapeTail(dst []byte, start int) []byte {
+	return escape(dst, start, indexEscape, mustEscape)
+}
+
+// EscapeLine escapes in dst[start:], likewise, newline and backslash alone: text
+// that is to be one line and is a single value.
+func EscapeLine(dst []byte, start int) []byte {
+	breaks := func(c byte) bool { return c == '\n' || c == '\\' }
+	return escape(dst, start, func(b []byte) int { return bytes.IndexAny(b, "\n\\") }, breaks)
+}
+
+// escape escapes the bytes that must be, the first of which index finds.
+func escape(dst []byte, start int, index func([]byte) int, must func(byte) bool) []byte {
 	extra := 0
 	for rest := dst[start:]; ; {
-		i := indexEscape(rest)
+		i := index(rest)
 		if i < 0 {
 			break
 		}
@@ -72,7 +84,7 @@ func EscapeTail(dst []byte, start int) []byte {
 	to := len(dst) - 1
 	for ; from >= start; from-- {
 		c := dst[from]
-		if !mustEscape(c) {
+		if !must(c) {
 			dst[to] = c
 			to--
 			continue

@@ -37,12 +37,18 @@ func appendLong(dst []byte, v uint64) []byte {
 
 // appendNumber appends a number that stands right in the width.
 func appendNumber(dst []byte, v int64, width int) []byte {
-	if v < 0 {
-		n := digits(uint64(-v))
-		return appendDigits(append(appendSpaces(dst, width-n-1), '-'), uint64(-v), n)
+	if v >= 0 {
+		return AppendPadded(dst, uint64(v), width)
 	}
-	n := digits(uint64(v))
-	return appendDigits(appendSpaces(dst, width-n), uint64(v), n)
+	n := digits(uint64(-v))
+	return appendDigits(append(appendSpaces(dst, width-n-1), '-'), uint64(-v), n)
+}
+
+// AppendPadded appends a number behind as many spaces as make it so wide, as
+// seq_put_decimal_ull_width(m, "", v, width) of the kernel.
+func AppendPadded(dst []byte, v uint64, width int) []byte {
+	n := digits(v)
+	return appendDigits(appendSpaces(dst, width-n), v, n)
 }
 
 // appendDigits appends a number of n digits.

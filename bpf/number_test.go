@@ -40,6 +40,14 @@ func TestAppendField(t *testing.T) {
 	check(math.MaxUint64)
 }
 
+func TestAppendPadded(t *testing.T) {
+	for _, v := range []uint64{0, 1, 9, 10, 1234567, 12345678, 123456789, math.MaxUint64} {
+		if got, want := string(AppendPadded([]byte("x"), v, 8)), fmt.Sprintf("x%8d", v); got != want {
+			t.Errorf("AppendPadded(%d) = %q, want %q", v, got, want)
+		}
+	}
+}
+
 func BenchmarkAppendField(b *testing.B) {
 	buf := make([]byte, 0, 64)
 	for b.Loop() {

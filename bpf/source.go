@@ -3,8 +3,11 @@
 package bpf
 
 import (
+	"errors"
 	"fmt"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Source reads the records of one program. R is small and passed by value:
@@ -63,13 +66,23 @@ func (s Source[R]) Objects(owner func(R) (uid, gid uint32)) func([]byte, func(Ob
 
 // Lines makes text of records one by one, with nothing before or between.
 func (s Source[R]) Lines(line func(dst []byte, r R) []byte) Format {
-	return format[R]{source: s, row: line}
+	return format[R]{source: s, row: always(line)}
+}
+
+// Texts is Lines of a text that can fail. A record whose text is ESRCH is passed
+// over, as its object has gone; any other error is the reader's.
+func (s Source[R]) Texts(text func(dst []byte, r R) ([]byte, error)) Format {
+	return format[R]{source: s, row: text}
+}
+
+func always[R any](row func(dst []byte, r R) []byte) func([]byte, R) ([]byte, error) {
+	return func(dst []byte, r R) ([]byte, error) { return row(dst, r), nil }
 }
 
 type format[R any] struct {
 	source Source[R]
 	head   string
-	row    func(dst []byte, r R) []byte
+	row    func(dst []byte, r R) ([]byte, error)
 }
 
 func (f format[R]) Head(dst []byte) []byte { return append(dst, f.head...) }
@@ -85,7 +98,14 @@ func (f format[R]) Append(dst, batch []byte, only *Key) ([]byte, []byte, int, er
 		if only != nil && f.source.Key(r) != *only {
 			continue
 		}
-		dst = f.row(dst, r)
+		text, err := f.row(dst, r)
+		if errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		if err != nil {
+			return dst, batch, rows, err
+		}
+		dst = text
 		rows++
 		if cap(dst)-len(dst) < RowRoom {
 			break

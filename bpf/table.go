@@ -88,7 +88,7 @@ func (t Table[R]) Text() Format {
 		}
 		head = t.end(append(head, c.Name...), start, i)
 	}
-	return format[R]{source: t.Source, head: string(head), row: t.appendRow}
+	return format[R]{source: t.Source, head: string(head), row: always(t.appendRow)}
 }
 
 // JSON is one object a line, with the columns' names in lower case as keys.
@@ -98,18 +98,18 @@ func (t Table[R]) JSON() Format {
 		keys[i] = "," + strconv.Quote(strings.ToLower(c.Name)) + ":"
 	}
 	keys[0] = "{" + keys[0][1:]
-	return format[R]{source: t.Source, row: func(dst []byte, r R) []byte {
+	return t.Source.Lines(func(dst []byte, r R) []byte {
 		for i := range t.Columns {
 			dst = append(dst, keys[i]...)
 			dst = t.Columns[i].appendJSON(dst, r)
 		}
 		return append(dst, "}\n"...)
-	}}
+	})
 }
 
 // Info is one line a column, "name:\tvalue": the file of a single object.
 func (t Table[R]) Info() Format {
-	return format[R]{source: t.Source, row: func(dst []byte, r R) []byte {
+	return t.Source.Lines(func(dst []byte, r R) []byte {
 		for i := range t.Columns {
 			dst = append(dst, strings.ToLower(t.Columns[i].Name)...)
 			dst = append(dst, ":\t"...)
@@ -117,7 +117,7 @@ func (t Table[R]) Info() Format {
 			dst = append(dst, '\n')
 		}
 		return dst
-	}}
+	})
 }
 
 func (t Table[R]) appendRow(dst []byte, r R) []byte {

@@ -50,21 +50,26 @@ func rounds(b *testing.B, names []string, runs ...func()) {
 	}
 }
 
-// BenchmarkStat reads the stat of every process: the whole of it through the
-// mount, by one Go loop over the real /proc, and from the iterator's descriptor
-// with the same program and rendering but no filesystem.
-func BenchmarkStat(b *testing.B) {
+// BenchmarkProcFiles reads a file of every process: the whole of it through the
+// mount, by one Go loop over the real /proc, and from the iterator's descriptor with
+// the same program and rendering but no filesystem.
+func BenchmarkProcFiles(b *testing.B) {
 	for _, n := range []int{1000, 10_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			m := newMount(b)
 			zoo.Herd(b, n)
-			m.read(b, "tasks/stat")
-			bare := bareIterator(b, &task.Target, "stat_records", "tasks/stat")
 			buf := make([]byte, 128<<10)
-			rounds(b, []string{"iterfs", "native", "bare"},
-				func() { readThrough(b, m.path("tasks/stat"), buf) },
-				func() { readEach(b, "stat", buf) },
-				bare)
+			for _, file := range []string{"stat", "statm", "status", "cmdline", "io", "limits"} {
+				path := "tasks/" + file
+				m.read(b, path)
+				bare := bareIterator(b, &task.Target, file+"_records", path)
+				b.Run(file, func(b *testing.B) {
+					rounds(b, []string{"iterfs", "native", "bare"},
+						func() { readThrough(b, m.path(path), buf) },
+						func() { readEach(b, file, buf) },
+						bare)
+				})
+			}
 		})
 	}
 }

@@ -81,7 +81,7 @@ func TestLinksAgreeWithBpftool(t *testing.T) {
 				if target, _, _ := strings.Cut(info["target"].(string), ","); target != value {
 					t.Errorf("%s: target is %v, in bpftool %v", kind.name, info["target"], value)
 				}
-			case known && info[column] != value && !numbered(value):
+			case known && info[column] != value && !unnamed(value):
 				t.Errorf("%s: %s is %v, in bpftool %v", kind.name, column, info[column], value)
 			case !known:
 				t.Errorf("%s: what bpftool has as %s: %v is not compared", kind.name, key, value)
@@ -93,8 +93,8 @@ func TestLinksAgreeWithBpftool(t *testing.T) {
 	}
 }
 
-// numbered tells a type or attach type that is newer than the tool.
-func numbered(v any) bool { _, is := v.(float64); return is }
+// unnamed tells a type or attach type that is newer than the tool.
+func unnamed(v any) bool { _, is := v.(float64); return is }
 
 func TestLinkDirectories(t *testing.T) {
 	m := newMount(t)

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -86,7 +88,7 @@ func compare(t *testing.T, what string, ours func() map[string]string, file stri
 	t.Helper()
 	compared := map[string]bool{}
 	persistently(t, func() (complaints []string) {
-		before, got, after := native(t, file), ours(), native(t, file)
+		before, got, after := steady(native(t, file)), steady(ours()), steady(native(t, file))
 		for pid, want := range before {
 			if after[pid] != want || hidden(pid) {
 				continue
@@ -263,6 +265,64 @@ func TestThreads(t *testing.T) {
 	tids := list(t, fmt.Sprintf("/proc/%d/task", pid))
 	if len(names) != len(tids) || !slices.Contains(names, `thread\0402`) || slices.Contains(names, `thread\0401`) {
 		t.Errorf("threads %q, /proc has %d", names, len(tids))
+	}
+}
+
+// The rows of one process's threads are those that the table of all has.
+func TestThreadsOfProcess(t *testing.T) {
+	m := newMount(t)
+	for kind, pid := range zoo.New(t) {
+		if kind != "threads" && kind != "zombie leader" && kind != "plain" {
+			continue
+		}
+		for _, twin := range []string{"", ".json"} {
+			p := strconv.Itoa(pid)
+			own := fmt.Sprintf(`(?m)^ *%d .*\n`, pid)
+			if twin != "" {
+				own = fmt.Sprintf(`(?m)^\{"pid":%d,.*\n`, pid)
+			}
+			persistently(t, func() (complaints []string) {
+				want := strings.Join(regexp.MustCompile(own).FindAllString(m.read(t, "tasks/threads"+twin), -1), "")
+				got := m.read(t, "tasks/"+p+"/threads"+twin)
+				if twin == "" {
+					_, got, _ = strings.Cut(got, "\n") // the header
+				}
+				if got != want || strings.Count(got, "\n") != len(list(t, "/proc/"+p+"/task")) {
+					complaints = append(complaints, fmt.Sprintf("%s%s: the process has\n%sthe table\n%s", kind, twin, got, want))
+				}
+				return complaints
+			})
+		}
+	}
+}
+
+// An open file is of the process that it was opened for.
+func TestThreadsOfEndedProcess(t *testing.T) {
+	m := newMount(t)
+	child := exec.Command("/bin/sh", "-c", "read x")
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var files []*os.File
+	for _, name := range []string{"threads", "status", "statm", "cmdline", "io", "limits", "cgroup"} {
+		f, err := os.Open(m.path(fmt.Sprintf("tasks/%d/%s", child.Process.Pid, name)))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		defer f.Close()
+		files = append(files, f)
+	}
+	stdin.Close()
+	child.Wait()
+	for _, f := range files {
+		if text, err := io.ReadAll(f); !errors.Is(err, unix.ESRCH) {
+			t.Errorf("%s of an ended process is %q, %v", f.Name(), text, err)
+		}
 	}
 }
 

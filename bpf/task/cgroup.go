@@ -3,20 +3,131 @@
 package task
 
 import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"github.com/iterfs/iterfs/bpf"
 )
 
-// InCgroup is a file like tasks/table of the processes whose first thread is in a
-// cgroup or below it. It is for a target that knows cgroups: run with CgroupArgs.
-func InCgroup(path, doc string) bpf.File {
-	return processes.File(path, "cgroup_process_rows", doc)
+// maxHierarchies is how many a task can be in here; see MAX_HIERARCHY_ITEMS of C.
+const maxHierarchies = 32
+
+// initialCgroupNS is the link of the namespace whose paths are from the very root.
+const initialCgroupNS = "cgroup:[4026531835]" // PROC_CGROUP_INIT_INO
+
+// hierarchies are what this kernel shows of each cgroup hierarchy before the path,
+// in its order.
+type hierarchies struct {
+	ids    []int32
+	labels []string // "3:cpu,cpuacct:"
+	// native says that the daemon's cgroup namespace is one that paths begin in.
+	native bool
 }
 
-// CgroupArgs are the bpf.Params.Args that name the cgroup: the number of its
-// hierarchy, 0 for v2, its level below the root, and its id.
-func CgroupArgs(hierarchy, level uint32, id uint64) []byte {
-	args := &taskCgroupArgs{Id: id, Hierarchy: hierarchy, Level: level}
-	return unsafe.Slice((*byte)(unsafe.Pointer(args)), unsafe.Sizeof(*args))
+// readHierarchies reads them from the daemon's own file. They change when one is
+// mounted or unmounted.
+func readHierarchies() (h hierarchies, err error) {
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return h, err
+	}
+	for line := range strings.Lines(string(own)) {
+		parts := strings.SplitAfterN(line, ":", 3)
+		id, err := strconv.ParseInt(strings.TrimSuffix(parts[0], ":"), 10, 32)
+		if err != nil || len(parts) < 3 {
+			return h, fmt.Errorf("/proc/self/cgroup has the line %q", line)
+		}
+		h.ids = append(h.ids, int32(id))
+		h.labels = append(h.labels, parts[0]+parts[1])
+	}
+	ns, err := os.Readlink("/proc/self/ns/cgroup")
+	h.native = err == nil && ns != initialCgroupNS || len(h.ids) > maxHierarchies
+	return h, nil
+}
+
+// cgroupFiles have text that is made with what the daemon's own has at that time.
+var cgroupFiles = []bpf.File{
+	{Path: "tasks/cgroup", Doc: "every process's cgroup, " + headedForm, Program: "cgroup_records",
+		Open: openCgroup(headed[taskCgroupRecord])},
+	{Path: "tasks/<pid>/cgroup", Doc: "as /proc/<pid>/cgroup", Program: "cgroup_records",
+		Open: openCgroup(func(one text[taskCgroupRecord]) text[taskCgroupRecord] { return one })},
+}
+
+func openCgroup(form func(one text[taskCgroupRecord]) text[taskCgroupRecord]) func(bpf.Request, bpf.Form) (bpf.Content, error) {
+	return func(r bpf.Request, _ bpf.Form) (bpf.Content, error) {
+		h, err := readHierarchies()
+		if err != nil {
+			return nil, err
+		}
+		return r.Render(r.File.Program, source[taskCgroupRecord]().Texts(form(h.append)))
+	}
+}
+
+// append appends /proc/<pid>/cgroup, as proc_cgroup_show() of
+// kernel/cgroup/cgroup.c writes it.
+func (h hierarchies) append(dst []byte, e entry[taskCgroupRecord]) ([]byte, error) {
+	start := len(dst)
+	places, ok := h.find(e.items)
+	for i := 0; ok && i < len(h.ids); i++ {
+		dst = append(dst, h.labels[i]...)
+		dst, ok = appendCgroup(dst, places[i].path)
+		if places[i].deleted && h.ids[i] == 0 {
+			dst = append(dst, " (deleted)"...)
+		}
+		dst = append(dst, '\n')
+	}
+	if !ok {
+		return appendNative(dst[:start], e.rec.Key, "cgroup")
+	}
+	return dst, nil
+}
+
+// A place is a task's cgroup in one hierarchy.
+type place struct {
+	path    []byte // cgroup items
+	found   bool
+	deleted bool
+}
+
+// find sorts a task's cgroups by hierarchy. It reports false where the list is
+// cut, or has not just the hierarchies that the daemon knows.
+func (h hierarchies) find(items []byte) (places [maxHierarchies]place, ok bool) {
+	if h.native {
+		return places, false
+	}
+	found := 0
+	for len(items) > 0 {
+		it := (*taskItem)(unsafe.Pointer(unsafe.SliceData(items)))
+		hierarchy := (*taskHierarchyItem)(unsafe.Pointer(it))
+		items = items[it.Size:]
+		n := 0
+		for n < len(items) {
+			next := (*taskItem)(unsafe.Pointer(&items[n]))
+			if next.Kind != itemCgroup {
+				break
+			}
+			n += int(next.Size)
+		}
+		switch i := h.index(hierarchy.Id); {
+		case it.Kind != itemHierarchy || hierarchy.Id < 0 || i < 0 && hierarchy.Id > 0:
+			return places, false
+		case i >= 0: // the default hierarchy is not shown before it has been mounted
+			places[i] = place{path: items[:n], found: true, deleted: hierarchy.Deleted != 0}
+			found++
+		}
+		items = items[n:]
+	}
+	return places, found == len(h.ids)
+}
+
+func (h hierarchies) index(id int32) int {
+	for i, known := range h.ids {
+		if known == id {
+			return i
+		}
+	}
+	return -1
 }

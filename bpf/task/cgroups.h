@@ -1,53 +1,113 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Tasks by cgroup: whether a task is in a cgroup of any hierarchy or below it. */
+/* The cgroups that a task is in. */
 #ifndef ITERFS_TASK_CGROUPS_H
 #define ITERFS_TASK_CGROUPS_H
 
 #include "kernel.h"
+#include "records.h"
 
-struct cgroup_args {
-	u64 id;
-	u32 hierarchy; /* 0 for v2 */
-	u32 level;
-};
+/* Paths deeper than this are told apart by their last item's size, see below. */
+#define MAX_CGROUP_DEPTH 64
 
-/* There are few hierarchies of v1: no more than controllers, but for those that only have a name. */
-#define MAX_HIERARCHIES 256
+/* Of all hierarchies and their paths together. The kernel's buffer holds 32 KiB. */
+#define MAX_HIERARCHY_ITEMS 256
+#define MAX_HIERARCHY_BYTES (28 << 10)
 
-/*
- * The task's cgroup in a hierarchy. The list is as it is for as long as the
- * css_set lives, which the task may leave meanwhile.
- */
-static __always_inline struct cgroup *task_cgroup(struct task_struct *t, u32 hierarchy)
+#define CSS_ONLINE (1 << 1)
+
+struct seq_file {
+	u64 count;
+} KERNEL_TYPE;
+
+/* Writes a name of a path, and says whether it could be read. */
+static __always_inline _Bool write_cgroup_name(struct seq_file *seq, struct cgroup_item *c, const char *name)
 {
-	struct css_set *set = t->cgroups;
-	void *head = (void *)set + bpf_core_field_offset(struct css_set, cgrp_links), *node;
+	s64 n = bpf_probe_read_kernel_str(c->name, 256, name);
 
-	if (!hierarchy)
-		return set->dfl_cgrp;
-	node = BPF_CORE_READ(set, cgrp_links.next);
-	for (int i = 0; i < MAX_HIERARCHIES && node != head; i++) {
-		struct cgrp_cset_link *link = node - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
-		struct cgroup *cgrp = BPF_CORE_READ(link, cgrp);
-
-		if (BPF_CORE_READ(cgrp, root, hierarchy_id) == hierarchy)
-			return cgrp;
-		node = BPF_CORE_READ(link, cgrp_link.next);
-	}
-	return 0;
+	if (n < 1 || n > 256)
+		return 0;
+	c->item.kind = ITEM_CGROUP;
+	c->item.size = sizeof(c->item) + ((n + 7) & 0x1f8);
+	bpf_seq_write(seq, c, c->item.size);
+	return 1;
 }
 
-static __always_inline _Bool in_cgroup(struct task_struct *t, struct cgroup_args *args)
+/*
+ * The path of the task's cgroup in the default hierarchy, from the leaf up;
+ * nothing for the root. A path that is cut ends in an item with no name.
+ */
+static __always_inline void write_cgroup_items(struct seq_file *seq, struct task_struct *t)
 {
-	struct cgroup *cgrp = task_cgroup(t, args->hierarchy), *ancestor = 0;
+	struct kernfs_node *kn = t->cgroups->dfl_cgrp->kn;
+	struct kernfs_node *parent = 0;
+	struct cgroup_item c;
 
-	/* Kernels without the array have no iterator over cgroups, nor files that ask. */
-	if (!cgrp || !bpf_core_field_exists(cgrp->ancestors) || BPF_CORE_READ(cgrp, level) < args->level)
+	for (int i = 0; i < MAX_CGROUP_DEPTH; i++) {
+		parent = KERNFS_PARENT(kn, LOAD);
+		if (!parent)
+			return;
+		if (!write_cgroup_name(seq, &c, kn->name))
+			break;
+		kn = parent;
+	}
+	c.item.kind = ITEM_CGROUP;
+	c.item.size = sizeof(c.item);
+	bpf_seq_write(seq, &c, sizeof(c.item));
+}
+
+/*
+ * What proc_cgroup_show() of kernel/cgroup/cgroup.c prints: each hierarchy, in the
+ * order in which they were made, with the path of the task's cgroup behind it. The
+ * list ends in a hierarchy -1 when it is cut, or the task was moved meanwhile.
+ */
+static __always_inline void write_hierarchies(struct seq_file *seq, struct task_struct *t)
+{
+	struct css_set *set = t->cgroups;
+	void *head = (void *)set + bpf_core_field_offset(struct css_set, cgrp_links);
+	void *node = BPF_CORE_READ(set, cgrp_links.next);
+	struct hierarchy_item h = { .item = { .kind = ITEM_HIERARCHY, .size = sizeof(h) } };
+	struct kernfs_node *kn = 0, *parent;
+	struct cgroup_item c;
+	u64 start = seq->count;
+
+	for (int i = 0; i < MAX_HIERARCHY_ITEMS && seq->count - start < MAX_HIERARCHY_BYTES; i++) {
+		parent = kn ? KERNFS_PARENT(kn, BPF_CORE_READ) : 0;
+		if (parent) {
+			if (!write_cgroup_name(seq, &c, BPF_CORE_READ(kn, name)))
+				break;
+			kn = parent;
+		} else {
+			struct cgrp_cset_link *link = node - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
+			struct cgroup *cgroup = BPF_CORE_READ(link, cgrp);
+
+			if (node == head && t->cgroups == set)
+				return;
+			if (node == head)
+				break;
+			h.id = BPF_CORE_READ(cgroup, root, hierarchy_id);
+			h.deleted = !(BPF_CORE_READ(cgroup, self.flags) & CSS_ONLINE);
+			bpf_seq_write(seq, &h, sizeof(h));
+			/* An exiting task is shown in the root of all but the default hierarchy. */
+			kn = h.id && t->flags & PF_EXITING ? 0 : BPF_CORE_READ(cgroup, kn);
+			node = BPF_CORE_READ((struct list_head *)node, next);
+		}
+	}
+	h.id = -1;
+	bpf_seq_write(seq, &h, sizeof(h));
+}
+
+SEC("iter/task")
+int cgroup_records(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct cgroup_record r = {};
+
+	if (!t || t->pid != t->tgid)
 		return 0;
-	bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
-			      (void *)cgrp + bpf_core_field_offset(struct cgroup, ancestors) +
-				      args->level * sizeof(void *));
-	return BPF_CORE_READ(ancestor, kn, id) == args->id;
+	START_RECORD(&r, t);
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	write_hierarchies(ctx->meta->seq, t);
+	return 0;
 }
 
 #endif

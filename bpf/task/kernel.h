@@ -1,162 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel's types behind a task, with the fields read here, and one accessor
- * for each field that has moved between 5.10 and today. A flavour is named
- * after the last form of the field: ___pre_X is what stood before change X.
+ * One accessor for each field behind a task that has moved between 5.10 and
+ * today. A flavour is named after the last form of the field: ___pre_X is what
+ * stood before change X.
  */
 #ifndef ITERFS_TASK_KERNEL_H
 #define ITERFS_TASK_KERNEL_H
 
-#include "iter.h"
-
-#define PF_EXITING 0x00000004
-#define PF_WQ_WORKER 0x00000020
-#define PF_DUMPCORE 0x00000200
-#define PF_KTHREAD 0x00200000
-
-typedef struct {
-	u32 val;
-} kuid_t;
-
-struct list_head {
-	struct list_head *next;
-} KERNEL_TYPE;
-
-struct ns_common {
-	u32 inum;
-} KERNEL_TYPE;
-
-struct pid_namespace {
-	struct ns_common ns;
-} KERNEL_TYPE;
-
-struct upid {
-	int nr;
-	struct pid_namespace *ns;
-} KERNEL_TYPE;
-
-struct pid {
-	u32 level;
-	struct upid numbers[1];
-} KERNEL_TYPE;
-
-struct net {
-	struct ns_common ns;
-} KERNEL_TYPE;
-
-struct nsproxy {
-	struct net *net_ns;
-} KERNEL_TYPE;
-
-struct cred {
-	kuid_t euid;
-	kuid_t egid;
-} KERNEL_TYPE;
-
-struct kernfs_node {
-	struct kernfs_node *__parent;
-	const char *name;
-	u64 id;
-} KERNEL_TYPE;
+#include "types.h"
 
 /* 633488947ef6 ("kernfs: Use RCU to access kernfs_node::parent."), 6.15 */
 struct kernfs_node___pre_rcu {
 	struct kernfs_node *parent;
 } KERNEL_TYPE;
 
-struct cgroup_root {
-	int hierarchy_id;
-} KERNEL_TYPE;
-
-struct cgroup {
-	int level;
-	struct kernfs_node *kn;
-	struct cgroup_root *root;
-	struct cgroup *ancestors[1];
-} KERNEL_TYPE;
-
-struct css_set {
-	struct cgroup *dfl_cgrp;
-	struct list_head cgrp_links;
-} KERNEL_TYPE;
-
-struct cgrp_cset_link {
-	struct cgroup *cgrp;
-	struct list_head cgrp_link;
-} KERNEL_TYPE;
-
-struct tty_driver {
-	int major;
-	int minor_start;
-} KERNEL_TYPE;
-
-struct tty_struct {
-	struct tty_driver *driver;
-	int index;
-	struct {
-		struct pid *pgrp;
-	} ctrl;
-} KERNEL_TYPE;
-
 /* 4f6ec8602341 ("tty: Move tty_struct::pgrp and session into a struct"), 5.16 */
 struct tty_struct___pre_ctrl {
 	struct pid *pgrp;
-} KERNEL_TYPE;
-
-typedef struct {
-	unsigned long sig[1];
-} sigset_t;
-
-struct sigpending {
-	sigset_t signal;
-} KERNEL_TYPE;
-
-struct sigaction {
-	void *sa_handler;
-} KERNEL_TYPE;
-
-struct k_sigaction {
-	struct sigaction sa;
-} KERNEL_TYPE;
-
-struct sighand_struct {
-	struct k_sigaction action[64];
-} KERNEL_TYPE;
-
-struct prev_cputime {
-	u64 utime;
-	u64 stime;
-} KERNEL_TYPE;
-
-struct rlimit {
-	u64 rlim_cur;
-} KERNEL_TYPE;
-
-struct signal_struct {
-	struct list_head thread_head;
-	int nr_threads;
-	int group_exit_code;
-	u32 flags;
-	struct pid *pids[4];
-	struct tty_struct *tty;
-	u64 utime, stime, cutime, cstime;
-	u64 gtime, cgtime;
-	struct prev_cputime prev_cputime;
-	unsigned long min_flt, maj_flt, cmin_flt, cmaj_flt;
-	u64 sum_sched_runtime;
-	struct rlimit rlim[16];
-} KERNEL_TYPE;
-
-struct percpu_counter {
-	s64 count;
-} KERNEL_TYPE;
-
-struct mm_struct {
-	unsigned long total_vm;
-	unsigned long start_code, end_code, start_data, end_data;
-	unsigned long start_brk, start_stack;
-	unsigned long arg_start, arg_end, env_start, env_end;
-	struct percpu_counter rss_stat[4];
 } KERNEL_TYPE;
 
 /* f1a7941243c1 ("mm: convert mm's rss stats into percpu_counter"), 6.2 */
@@ -168,84 +28,33 @@ struct mm_struct___pre_percpu {
 	struct mm_rss_stat rss_stat;
 } KERNEL_TYPE;
 
-struct sched_entity {
-	u64 sum_exec_runtime;
+/* 0258b5fd7c71 ("coredump: Limit coredumps to a single thread group"), 5.16 */
+struct mm_struct___pre_group_dump {
+	void *core_state;
 } KERNEL_TYPE;
 
-struct task_delay_info {
-	u64 blkio_delay;
+/* bb6525f2f8c4 ("mm: add bitmap mm->flags field"), 6.18 */
+struct mm_struct___pre_bitmap {
+	unsigned long flags;
 } KERNEL_TYPE;
 
-struct thread_info {
-	u32 cpu;
+/* d64696905554 ("Reimplement RLIMIT_SIGPENDING on top of ucounts"), 5.14 */
+struct user_struct {
+	atomic_t sigpending;
 } KERNEL_TYPE;
 
-typedef struct {
-	atomic_t refs;
-} KERNEL_TYPE refcount_t;
-
-struct workqueue_struct {
-	char name[32];
+struct cred___pre_ucounts {
+	struct user_struct *user;
 } KERNEL_TYPE;
 
-struct workqueue_attrs {
-	int nice;
+/* de399236e240 ("ucounts: Split rlimit and ucount values and max values"), 6.0 */
+struct ucounts___pre_split {
+	atomic64_t ucount[1];
 } KERNEL_TYPE;
 
-struct worker_pool {
-	int cpu;
-	int id;
-	struct workqueue_attrs *attrs;
-} KERNEL_TYPE;
-
-struct work_struct;
-
-struct worker {
-	struct work_struct *current_work;
-	struct worker_pool *pool;
-	int id;
-	char desc[32];
-	struct workqueue_struct *rescue_wq;
-} KERNEL_TYPE;
-
-struct kthread {
-	void *data;
-	char *full_name;
-} KERNEL_TYPE;
-
-struct task_struct {
-	u32 __state;
-	int exit_state;
-	int exit_code;
-	int exit_signal;
-	u32 flags;
-	struct thread_info thread_info;
-	refcount_t stack_refcount;
-	int prio, static_prio;
-	u32 rt_priority;
-	u32 policy;
-	struct sched_entity se;
-	struct mm_struct *mm;
-	int pid;
-	int tgid;
-	struct task_struct *real_parent;
-	struct pid *thread_pid;
-	struct list_head thread_node;
-	void *worker_private;
-	u64 utime, stime, gtime;
-	struct prev_cputime prev_cputime;
-	u64 start_boottime;
-	unsigned long min_flt, maj_flt;
-	const struct cred *real_cred;
-	char comm[16];
-	struct nsproxy *nsproxy;
-	struct signal_struct *signal;
-	struct sighand_struct *sighand;
-	sigset_t blocked;
-	struct sigpending pending;
-	struct task_delay_info *delays;
-	struct css_set *cgroups;
-} KERNEL_TYPE;
+enum ucount_type___pre_split {
+	UCOUNT_RLIMIT_SIGPENDING___pre_split,
+};
 
 /* 2f064a59a11f ("sched: Change task_struct::state"), 5.14 */
 struct task_struct___pre_state {
@@ -260,11 +69,6 @@ struct task_struct___pre_cpu {
 /* e32cf5dfbe22 ("kthread: Generalize pf_io_worker so it can point to struct kthread"), 5.17 */
 struct task_struct___pre_worker {
 	int *set_child_tid;
-} KERNEL_TYPE;
-
-struct bpf_iter__task {
-	struct bpf_iter_meta *meta;
-	struct task_struct *task;
 } KERNEL_TYPE;
 
 static __always_inline u32 task_state(struct task_struct *t)
@@ -314,31 +118,76 @@ static __always_inline struct pid *tty_pgrp(struct tty_struct *tty)
 	return ((struct tty_struct___pre_ctrl *)tty)->pgrp;
 }
 
-static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
+/* read is LOAD of a node that the verifier knows, BPF_CORE_READ of any other. */
+#define LOAD(p, field) ((p)->field)
+#define KERNFS_PARENT(kn, read)                                                                    \
+	(bpf_core_field_exists((kn)->__parent) ?                                                   \
+		 read(kn, __parent) : read((struct kernfs_node___pre_rcu *)(kn), parent))
+
+/* get_task_mm(): a kernel thread that borrows an mm shows none. */
+static __always_inline struct mm_struct *task_mm(struct task_struct *t)
 {
-	if (bpf_core_field_exists(kn->__parent))
-		return kn->__parent;
-	return ((struct kernfs_node___pre_rcu *)kn)->parent;
+	return t->flags & PF_KTHREAD ? 0 : t->mm;
 }
+
+enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES };
+
+/*
+ * The pages of one kind, without what single CPUs have not yet added; the verifier
+ * of 5.10 does not load from an array of a typedef. CO-RE wants i to be literal.
+ */
+#define MM_COUNTER(mm, i)                                                                          \
+	(bpf_core_type_exists(struct mm_rss_stat) ?                                                \
+		 BPF_CORE_READ((struct mm_struct___pre_percpu *)mm, rss_stat.count[i].counter) :   \
+		 mm->rss_stat[i].count)
 
 /* The pages that get_mm_rss() counts: files, anonymous, shmem; each at least 0. */
 static __always_inline u64 mm_rss(struct mm_struct *mm)
 {
-	s64 file, anon, shmem;
+	s64 file = MM_COUNTER(mm, MM_FILEPAGES);
+	s64 anon = MM_COUNTER(mm, MM_ANONPAGES);
+	s64 shmem = MM_COUNTER(mm, MM_SHMEMPAGES);
 
-	if (bpf_core_type_exists(struct mm_rss_stat)) {
-		struct mm_struct___pre_percpu *old = (void *)mm;
-
-		/* The verifier of 5.10 does not load from an array of a typedef. */
-		file = BPF_CORE_READ(old, rss_stat.count[0].counter);
-		anon = BPF_CORE_READ(old, rss_stat.count[1].counter);
-		shmem = BPF_CORE_READ(old, rss_stat.count[3].counter);
-	} else {
-		file = mm->rss_stat[0].count;
-		anon = mm->rss_stat[1].count;
-		shmem = mm->rss_stat[3].count;
-	}
 	return (file > 0 ? file : 0) + (anon > 0 ? anon : 0) + (shmem > 0 ? shmem : 0);
+}
+
+/* The flag of prctl(PR_SET_THP_DISABLE), MMF_DISABLE_THP or MMF_DISABLE_THP_COMPLETELY. */
+static __always_inline _Bool mm_disables_thp(struct mm_struct *mm)
+{
+	unsigned long flags;
+
+	if (bpf_core_field_exists(mm->flags.__mm_flags))
+		flags = mm->flags.__mm_flags[0];
+	else
+		flags = ((struct mm_struct___pre_bitmap *)mm)->flags;
+	return flags >> 24 & 1;
+}
+
+static __always_inline _Bool is_dumping_core(struct signal_struct *sig, struct mm_struct *mm)
+{
+	if (bpf_core_field_exists(sig->core_state))
+		return sig->core_state;
+	return ((struct mm_struct___pre_group_dump *)mm)->core_state;
+}
+
+#define UCOUNT_RLIMIT_SIGPENDING 2
+
+/* How many signals are queued for the user, of the task's real user id. */
+static __always_inline u32 signals_of_user(const struct cred *cred)
+{
+	void *rlimit;
+	u64 n = 0;
+
+	if (bpf_core_field_exists(((struct user_struct *)0)->sigpending))
+		return BPF_CORE_READ((struct cred___pre_ucounts *)cred, user, sigpending.counter);
+	rlimit = cred->ucounts;
+	if (bpf_core_field_exists(((struct ucounts *)0)->rlimit))
+		rlimit += bpf_core_field_offset(struct ucounts, rlimit) + UCOUNT_RLIMIT_SIGPENDING * sizeof(n);
+	else
+		rlimit += bpf_core_field_offset(struct ucounts___pre_split, ucount) + sizeof(n) *
+			  bpf_core_enum_value(enum ucount_type___pre_split, UCOUNT_RLIMIT_SIGPENDING___pre_split);
+	bpf_probe_read_kernel(&n, sizeof(n), rlimit);
+	return n;
 }
 
 /* The number of a struct pid in the initial namespace; 0 for none, as pid_nr(). */

@@ -99,36 +99,4 @@ static __always_inline void write_kthread_item(struct seq_file *seq, struct task
 	bpf_seq_write(seq, &k, sizeof(k));
 }
 
-/* Paths deeper than this are told apart by their last item's size, see below. */
-#define MAX_CGROUP_DEPTH 64
-
-/*
- * The path of the task's cgroup in the default hierarchy, from the leaf up;
- * nothing for the root. A path that is cut ends in an item with no name.
- */
-static __always_inline void write_cgroup_items(struct seq_file *seq, struct task_struct *t)
-{
-	struct kernfs_node *kn = t->cgroups->dfl_cgrp->kn;
-	struct kernfs_node *parent = 0;
-	struct cgroup_item c;
-
-	for (int i = 0; i < MAX_CGROUP_DEPTH; i++) {
-		s64 n;
-
-		parent = kernfs_parent(kn);
-		if (!parent)
-			return;
-		n = bpf_probe_read_kernel_str(c.name, 256, kn->name);
-		if (n < 1 || n > 256)
-			break;
-		c.item.kind = ITEM_CGROUP;
-		c.item.size = sizeof(c.item) + ((n + 7) & 0x1f8);
-		bpf_seq_write(seq, &c, c.item.size);
-		kn = parent;
-	}
-	c.item.kind = ITEM_CGROUP;
-	c.item.size = sizeof(c.item);
-	bpf_seq_write(seq, &c, sizeof(c.item));
-}
-
 #endif

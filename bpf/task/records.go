@@ -4,6 +4,7 @@ package task
 
 import (
 	"fmt"
+	"iter"
 	"unsafe"
 
 	"github.com/iterfs/iterfs/bpf"
@@ -14,6 +15,10 @@ const (
 	itemRecord = iota
 	itemKthread
 	itemCgroup
+	itemHierarchy
+	itemGroups
+	itemPids
+	itemArguments
 )
 
 // head is what each record begins with.
@@ -26,7 +31,20 @@ type head struct {
 type entry[T any] struct {
 	rec     *T
 	kthread *taskKthreadItem
-	cgroup  []byte // taskCgroupItems, leaf first; empty for the root
+	items   []byte // all others
+}
+
+// behind yields the items of a kind.
+func (e entry[T]) behind(kind uint32) iter.Seq[*taskItem] {
+	return func(yield func(*taskItem) bool) {
+		for items := e.items; len(items) > 0; {
+			it := (*taskItem)(unsafe.Pointer(unsafe.SliceData(items)))
+			if it.Kind == kind && !yield(it) {
+				return
+			}
+			items = items[it.Size:]
+		}
+	}
 }
 
 // decode is the bpf.Source.Decode of the records of this target.
@@ -50,11 +68,11 @@ func decode[T any](batch []byte) (entry[T], int, error) {
 			return e, n, nil
 		case itemKthread:
 			e.kthread = (*taskKthreadItem)(unsafe.Pointer(it))
-		case itemCgroup:
-			if e.cgroup == nil {
-				e.cgroup = batch[n:n]
+		default:
+			if e.items == nil {
+				e.items = batch[n:n]
 			}
-			e.cgroup = e.cgroup[:len(e.cgroup)+int(it.Size)]
+			e.items = e.items[:len(e.items)+int(it.Size)]
 		}
 		n += int(it.Size)
 	}

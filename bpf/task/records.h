@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The records of iter/task. Each begins with an item, and so does what may
- * follow a record: the names of a kernel thread, the names of a cgroup's path.
+ * follow a record: the names of a kernel thread, the names of a cgroup's path, ...
  */
 #ifndef ITERFS_TASK_RECORDS_H
 #define ITERFS_TASK_RECORDS_H
@@ -12,6 +12,10 @@ enum item_kind {
 	ITEM_RECORD,
 	ITEM_KTHREAD,
 	ITEM_CGROUP,
+	ITEM_HIERARCHY,
+	ITEM_GROUPS,
+	ITEM_PIDS,
+	ITEM_ARGUMENTS,
 };
 
 struct item {
@@ -24,6 +28,14 @@ struct task_key {
 	u32 tid;
 	u64 start; /* ns after boot */
 };
+
+#define START_RECORD(r, t)                                                                   \
+	do {                                                                                 \
+		(r)->item = (struct item){ .kind = ITEM_RECORD, .size = sizeof(*(r)) };      \
+		(r)->key = (struct task_key){ .tgid = (t)->tgid,                             \
+					      .tid = (t)->pid,                               \
+					      .start = (t)->start_boottime };                \
+	} while (0)
 
 /* CPU time before the adjustment of kernel/sched/cputime.c, ns. */
 struct cpu_times {
@@ -59,6 +71,7 @@ struct row_record {
 	u32 incomplete; /* the times: not every thread was added up */
 	u64 vsize, rss; /* pages */
 	struct cpu_times times;
+	u64 process_start; /* of the first thread */
 	char comm[16];
 };
 
@@ -96,6 +109,126 @@ struct stat_mm {
 struct stat_record {
 	struct stat_task task;
 	struct stat_mm mm;
+};
+
+/* By MM_FILEPAGES, ...; rough without what single CPUs have not yet added. */
+struct page_counts {
+	s64 rough[4];
+	s64 exact[4];
+};
+
+struct statm_record {
+	struct item item;
+	struct task_key key;
+	u64 total_vm, data_vm, stack_vm; /* pages */
+	u64 start_code, end_code;
+	struct page_counts pages;
+	u32 incomplete, pad;
+};
+
+/* The part of a status record that comes of the task, its signals and credentials. */
+struct status_task {
+	struct item item; /* of the whole record */
+	struct task_key key;
+	s32 ppid, tracer, pgid, sid;
+	s32 ngid;
+	s32 umask; /* -1: none any more */
+	u32 state, exit_state, flags;
+	u32 fd_size;
+	u32 uids[4], gids[4]; /* real, effective, saved, filesystem */
+	u32 groups; /* how many follow in items */
+	u32 threads;
+	u32 queued_signals;
+	u32 incomplete;
+	u64 queued_signals_limit;
+	u64 sig_pending, shared_pending, sig_blocked, sig_ignored, sig_caught;
+	u64 cap_inheritable, cap_permitted, cap_effective, cap_bounding, cap_ambient;
+	u64 atomic_flags;
+	u32 seccomp, seccomp_filters;
+	u64 voluntary_switches, involuntary_switches;
+	u64 features, features_locked; /* of x86 */
+	char comm[16];
+};
+
+/* The part that comes of its mm; zero where it has none. */
+struct status_mm {
+	u32 present, incomplete;
+	u32 dumping_core, thp_disabled;
+	u64 hiwater_vm, total_vm, locked_vm, pinned_vm; /* pages */
+	u64 hiwater_rss, data_vm, stack_vm, exec_vm;
+	u64 start_code, end_code;
+	u64 page_tables; /* bytes */
+	u64 hugetlb; /* pages */
+	u64 untag_mask; /* 0 where the kernel has the same for all */
+	struct page_counts pages;
+};
+
+/* As many bits as the widest masks have here; see MASK_WORDS of Go. */
+struct status_masks {
+	u64 cpus[16];
+	u64 mems[16];
+};
+
+/* Written in its three parts, which do not fit on the stack together. */
+struct status_record {
+	struct status_task task;
+	struct status_mm mm;
+	struct status_masks masks;
+};
+
+struct groups_item {
+	struct item item;
+	u32 gids[64]; /* at most GROUPS_PER_ITEM of them */
+};
+
+/* The numbers of a task in a pid namespace below the initial one, outermost first. */
+struct pids_item {
+	struct item item;
+	s32 tgid, pid, pgid, sid;
+};
+
+struct io_record {
+	struct item item;
+	struct task_key key;
+	u64 rchar, wchar, syscr, syscw;
+	u64 read_bytes, write_bytes, cancelled_write_bytes;
+	u32 incomplete, pad;
+};
+
+struct limits_record {
+	struct item item;
+	struct task_key key;
+	struct {
+		u64 soft, hard;
+	} limits[16];
+	u32 present; /* 0 for a task that has been reaped */
+	u32 incomplete;
+};
+
+struct cgroup_record {
+	struct item item;
+	struct task_key key;
+};
+
+/* A hierarchy, and behind it the names of the path in it. */
+struct hierarchy_item {
+	struct item item;
+	s32 id;
+	u32 deleted;
+};
+
+struct cmdline_record {
+	struct item item;
+	struct task_key key;
+	u64 length; /* of all arguments, by the process's own account */
+	u32 incomplete, pad;
+};
+
+/* Arguments, one piece after another; one without any says that they could not be read. */
+struct arguments_item {
+	struct item item;
+	u32 length, pad;
+	char data[264]; /* PIECE_SIZE, and what the verifier adds to it */
 };
 
 /* What names a kernel thread beyond comm: get_kthread_comm(), wq_worker_comm(). */

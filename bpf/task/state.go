@@ -16,8 +16,16 @@ const (
 	taskReport          = 0x007f
 )
 
-// stateLetter follows __task_state_index() of include/linux/sched.h.
-func stateLetter(state, exitState uint32) byte {
+// stateNames are task_state_array of fs/proc/array.c.
+var stateNames = [...]string{
+	"R (running)", "S (sleeping)", "D (disk sleep)", "T (stopped)", "t (tracing stop)",
+	"X (dead)", "Z (zombie)", "P (parked)", "I (idle)",
+}
+
+func stateLetter(state, exitState uint32) byte { return stateName(state, exitState)[0] }
+
+// stateName follows __task_state_index() of include/linux/sched.h.
+func stateName(state, exitState uint32) string {
 	shown := (state | exitState) & taskReport
 	if state&taskIdle == taskIdle {
 		shown = taskReport + 1
@@ -25,7 +33,7 @@ func stateLetter(state, exitState uint32) byte {
 	if state&(taskRTLockWait|taskFrozen) != 0 {
 		shown = taskUninterruptible
 	}
-	return "RSDTtXZPI"[bits.Len32(shown)]
+	return stateNames[bits.Len32(shown)]
 }
 
 // appendTTY names a terminal as ps does: pts/0, tty1, ttyS0, else major:minor.

@@ -60,7 +60,7 @@ var (
 	stime   = cpuTime("STIME_MS", "stime, signal->stime", "CPU time in the kernel, likewise", func(_, s uint64) uint64 { return s })
 	start   = number("START_MS", 10, "ms after boot", "start_boottime", "start", func(r *taskRowRecord) int64 { return int64(r.Key.Start / 1e6) })
 	cgroup  = column{Name: "CGROUP", Width: 12, Source: "cgroups->dfl_cgrp", Doc: "path in the cgroup v2 hierarchy; - when it is deeper than 64", Text: func(dst []byte, r row) ([]byte, bool) {
-		return appendCgroup(dst, r.cgroup)
+		return appendCgroup(dst, r.items)
 	}}
 	pidns = positive("PIDNS", 10, "thread_pid->numbers[level].ns->ns.inum", "inode number of the pid namespace; - for a task that was reaped", func(r *taskRowRecord) uint32 { return r.Pidns })
 	netns = positive("NETNS", 10, "nsproxy->net_ns->ns.inum", "inode number of the network namespace; - for a zombie", func(r *taskRowRecord) uint32 { return r.Netns })
@@ -76,4 +76,21 @@ var (
 		pid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, vsz, rss, utime, stime, start, cgroup, pidns, netns, comm}}
 	threadTable = bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
 		pid, tid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, utime, stime, start, cgroup, pidns, netns, comm}}
+	// threadsOfProcess has the threads under the key of their process.
+	threadsOfProcess = bpf.Table[row]{Columns: threadTable.Columns, Source: bpf.Source[row]{
+		Decode: decode[taskRowRecord],
+		Key:    func(r row) bpf.Key { return bpf.Key{ID: r.rec.Key.Tgid, Birth: r.rec.ProcessStart} },
+	}}
 )
+
+// allThreads makes the kernel visit a process's threads, not the first alone.
+func allThreads(f bpf.File) bpf.File {
+	f.Open = func(r bpf.Request, form bpf.Form) (bpf.Content, error) {
+		r.Params.PID, r.Params.TID = r.Params.TID, 0
+		if form == bpf.JSON {
+			return r.Render(f.Program, f.JSON)
+		}
+		return r.Render(f.Program, f.Format)
+	}
+	return f
+}

@@ -6,17 +6,34 @@
 #include "records.h"
 #include "threads.h"
 #include "names.h"
+#include "signals.h"
+#include "memory.h"
+#include "status.h"
+#include "usage.h"
 #include "cgroups.h"
+#include "in_cgroup.h"
+#include "cmdline.h"
 
 EXPORT_RECORD(item);
 EXPORT_RECORD(task_key);
 EXPORT_RECORD(cpu_times);
+EXPORT_RECORD(page_counts);
 EXPORT_RECORD(id_record);
 EXPORT_RECORD(name_record);
 EXPORT_RECORD(row_record);
 EXPORT_RECORD(stat_record);
+EXPORT_RECORD(statm_record);
+EXPORT_RECORD(status_record);
+EXPORT_RECORD(io_record);
+EXPORT_RECORD(limits_record);
+EXPORT_RECORD(cgroup_record);
+EXPORT_RECORD(cmdline_record);
 EXPORT_RECORD(kthread_item);
 EXPORT_RECORD(cgroup_item);
+EXPORT_RECORD(hierarchy_item);
+EXPORT_RECORD(groups_item);
+EXPORT_RECORD(pids_item);
+EXPORT_RECORD(arguments_item);
 EXPORT_RECORD(cgroup_args);
 
 ARGS(cgroup_args);
@@ -24,25 +41,11 @@ ARGS(cgroup_args);
 #define SIGNAL_STOP_STOPPED 0x00000001
 #define SIGNAL_GROUP_EXIT 0x00000004
 
-#define START_RECORD(r, t)                                                                   \
-	do {                                                                                 \
-		(r)->item = (struct item){ .kind = ITEM_RECORD, .size = sizeof(*(r)) };      \
-		(r)->key = (struct task_key){ .tgid = (t)->tgid,                             \
-					      .tid = (t)->pid,                               \
-					      .start = (t)->start_boottime };                \
-	} while (0)
-
 static __always_inline s32 tty_nr(struct tty_struct *tty)
 {
 	u32 minor = tty->driver->minor_start + tty->index, major = tty->driver->major;
 
 	return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12); /* new_encode_dev() */
-}
-
-/* get_task_mm(): a kernel thread that borrows an mm shows none. */
-static __always_inline struct mm_struct *task_mm(struct task_struct *t)
-{
-	return t->flags & PF_KTHREAD ? 0 : t->mm;
 }
 
 /* One record for each process: what a directory of processes lists. */
@@ -104,6 +107,7 @@ static __always_inline void write_row(struct bpf_iter__task *ctx, struct task_st
 		r.rss = mm_rss(mm);
 	}
 	r.incomplete = sum_threads(&sums, &r.times, t, whole);
+	r.process_start = t->group_leader->start_boottime;
 	r.pidns = pidns_inum(t);
 	if (t->nsproxy)
 		r.netns = t->nsproxy->net_ns->ns.inum;
@@ -151,59 +155,38 @@ int thread_rows(struct bpf_iter__task *ctx)
 }
 
 /*
- * /proc shows signals 1 to 31 here. A literal index makes each a plain load at
- * an offset that CO-RE works out; an index that is a variable would be scaled by
- * the size that struct k_sigaction has in kernel.h.
- */
-#define SIGNAL(i)                                                                           \
-	do {                                                                                \
-		unsigned long handler = (unsigned long)sighand->action[i].sa.sa_handler;    \
-		if (handler == 1)                                                           \
-			r->sig_ignored |= 1U << i;                                          \
-		else if (handler)                                                           \
-			r->sig_caught |= 1U << i;                                           \
-	} while (0)
-
-static __always_inline void fill_signals(struct stat_task *r, struct sighand_struct *sighand)
-{
-	SIGNAL(0); SIGNAL(1); SIGNAL(2); SIGNAL(3); SIGNAL(4); SIGNAL(5); SIGNAL(6); SIGNAL(7);
-	SIGNAL(8); SIGNAL(9); SIGNAL(10); SIGNAL(11); SIGNAL(12); SIGNAL(13); SIGNAL(14); SIGNAL(15);
-	SIGNAL(16); SIGNAL(17); SIGNAL(18); SIGNAL(19); SIGNAL(20); SIGNAL(21); SIGNAL(22); SIGNAL(23);
-	SIGNAL(24); SIGNAL(25); SIGNAL(26); SIGNAL(27); SIGNAL(28); SIGNAL(29); SIGNAL(30);
-}
-
-/*
  * A task's memory is cold, and waiting for it is most of what a sweep costs.
  * These loads reach for what is needed later, all at once.
  */
 static __always_inline void load_early(struct task_struct *t)
 {
-#define LOAD(field) asm volatile("" ::"r"((u64)(field)))
+#define TOUCH(field) asm volatile("" ::"r"((u64)(field)))
 	struct signal_struct *sig = t->signal;
 	struct mm_struct *mm = t->mm;
 
-	LOAD(mm->total_vm);
-	LOAD(mm->start_code);
-	LOAD(mm->env_end);
+	TOUCH(mm->total_vm);
+	TOUCH(mm->start_code);
+	TOUCH(mm->env_end);
 	if (!bpf_core_type_exists(struct mm_rss_stat)) {
-		LOAD(mm->rss_stat[0].count);
-		LOAD(mm->rss_stat[1].count);
-		LOAD(mm->rss_stat[3].count);
+		TOUCH(mm->rss_stat[0].count);
+		TOUCH(mm->rss_stat[1].count);
+		TOUCH(mm->rss_stat[3].count);
 	}
-	LOAD(sig->pids[PIDTYPE_PGID]->level);
-	LOAD(sig->pids[PIDTYPE_SID]->level);
-	LOAD(sig->flags);
-	LOAD(sig->utime);
-	LOAD(sig->rlim[5].rlim_cur);
-	LOAD(sig->sum_sched_runtime);
-	LOAD(sig->min_flt);
-#undef LOAD
+	TOUCH(sig->pids[PIDTYPE_PGID]->level);
+	TOUCH(sig->pids[PIDTYPE_SID]->level);
+	TOUCH(sig->flags);
+	TOUCH(sig->utime);
+	TOUCH(sig->rlim[5].rlim_cur);
+	TOUCH(sig->sum_sched_runtime);
+	TOUCH(sig->min_flt);
+#undef TOUCH
 }
 
 static __always_inline void write_stat_task(struct seq_file *seq, struct task_struct *t)
 {
 	struct signal_struct *sig = t->signal;
 	struct stat_task r = {};
+	struct signal_sets sets;
 	struct sums sums;
 
 	START_RECORD(&r, t);
@@ -225,7 +208,9 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 		r.sid = pid_nr(sig->pids[PIDTYPE_SID]);
 		if (shows_group_exit_code(t) && sig->flags & (SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED))
 			r.exit_code = sig->group_exit_code;
-		fill_signals(&r, t->sighand);
+		sets = old_signals(t->sighand);
+		r.sig_ignored = sets.ignored;
+		r.sig_caught = sets.caught;
 	}
 	r.incomplete = sum_threads(&sums, &r.times, t, 1);
 	r.min_flt = sums.min_flt;

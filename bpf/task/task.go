@@ -5,44 +5,61 @@
 package task
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/iterfs/iterfs/bpf"
 )
 
-// Target has the tables tasks/table and tasks/threads, the sweep tasks/stat and
-// the directories tasks/<pid>.
+// Target has the tables tasks/table and tasks/threads, the directories
+// tasks/<pid>, and files of procfs in both forms: tasks/stat, tasks/<pid>/stat.
 var Target = bpf.Target{
 	Name:   "task",
 	Since:  "5.8",
 	Object: loadTask,
 	Records: map[string]uintptr{
-		"id_record":    unsafe.Sizeof(taskIdRecord{}),
-		"name_record":  unsafe.Sizeof(taskNameRecord{}),
-		"row_record":   unsafe.Sizeof(taskRowRecord{}),
-		"stat_record":  unsafe.Sizeof(taskStatRecord{}),
-		"kthread_item": unsafe.Sizeof(taskKthreadItem{}),
-		"cgroup_item":  unsafe.Sizeof(taskCgroupItem{}),
-		"cgroup_args":  unsafe.Sizeof(taskCgroupArgs{}),
+		"id_record":      unsafe.Sizeof(taskIdRecord{}),
+		"name_record":    unsafe.Sizeof(taskNameRecord{}),
+		"row_record":     unsafe.Sizeof(taskRowRecord{}),
+		"stat_record":    unsafe.Sizeof(taskStatRecord{}),
+		"statm_record":   unsafe.Sizeof(taskStatmRecord{}),
+		"status_record":  unsafe.Sizeof(taskStatusRecord{}),
+		"io_record":      unsafe.Sizeof(taskIoRecord{}),
+		"limits_record":  unsafe.Sizeof(taskLimitsRecord{}),
+		"cgroup_record":  unsafe.Sizeof(taskCgroupRecord{}),
+		"cmdline_record": unsafe.Sizeof(taskCmdlineRecord{}),
+		"kthread_item":   unsafe.Sizeof(taskKthreadItem{}),
+		"cgroup_item":    unsafe.Sizeof(taskCgroupItem{}),
+		"hierarchy_item": unsafe.Sizeof(taskHierarchyItem{}),
+		"groups_item":    unsafe.Sizeof(taskGroupsItem{}),
+		"pids_item":      unsafe.Sizeof(taskPidsItem{}),
+		"cgroup_args":    unsafe.Sizeof(taskCgroupArgs{}),
+		"arguments_item": unsafe.Sizeof(taskArgumentsItem{}),
 	},
-	Files: []bpf.File{
-		processes.File("tasks/table", "process_rows", "one row per process"),
-		threadTable.File("tasks/threads", "thread_rows", "one row per thread"),
-		{Path: "tasks/stat", Doc: "every process's stat, a line each", Program: "stat_records", Format: stats},
-		{Path: "tasks/<pid>/stat", Doc: "as /proc/<pid>/stat", Program: "stat_records", Format: stats},
-		{Path: "tasks/<pid>/comm", Doc: "as /proc/<pid>/comm", Program: "name_records", Format: names},
-	},
+	Files: slices.Concat(
+		[]bpf.File{
+			processes.File("tasks/table", "process_rows", "one row per process"),
+			threadTable.File("tasks/threads", "thread_rows", "one row per thread"),
+			allThreads(threadsOfProcess.File("tasks/<pid>/threads", "thread_rows", "one row per thread of the process")),
+			{Path: "tasks/<pid>/comm", Doc: "as /proc/<pid>/comm", Program: "name_records", Format: names},
+		},
+		procFiles("stat", "stat_records", "a line each", appendStat, appendStat),
+		procFiles("statm", "statm_records", numberedForm, appendStatm, numbered(appendStatm)),
+		procFiles("status", "status_records", headedForm, appendStatus, headed(appendStatus)),
+		procFiles("cmdline", "cmdline_records", numberedForm+"; newline and backslash in it are octal-escaped, "+
+			"and - stands for arguments that cannot be read at once", appendCmdline, appendCmdlineRow),
+		onlyOwner(procFiles("io", "io_records", headedForm, appendIO, headed(appendIO))),
+		procFiles("limits", "limits_records", headedForm, appendLimits, headed(appendLimits)),
+		cgroupFiles,
+	),
 	Objects: []bpf.Objects{{
 		Path: "tasks/<pid>", Doc: "one directory per process",
 		Program: "id_records", Decode: source[taskIdRecord]().Objects(owner), Narrow: func(id uint32) bpf.Params { return bpf.Params{TID: id} },
 	}},
 }
 
-var (
-	stats = source[taskStatRecord]().Lines(appendStat)
-	names = source[taskNameRecord]().Lines(func(dst []byte, e entry[taskNameRecord]) []byte {
-		return append(appendName(dst, &e.rec.Comm, e.kthread), '\n')
-	})
-)
+var names = source[taskNameRecord]().Lines(func(dst []byte, e entry[taskNameRecord]) []byte {
+	return append(appendName(dst, &e.rec.Comm, e.kthread), '\n')
+})
 
 func owner(e entry[taskIdRecord]) (uid, gid uint32) { return e.rec.Euid, e.rec.Egid }

@@ -13,6 +13,14 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type taskArgumentsItem struct {
+	_      structs.HostLayout
+	Item   taskItem
+	Length uint32
+	Pad    uint32
+	Data   [264]int8
+}
+
 type taskCgroupArgs struct {
 	_         structs.HostLayout
 	Id        uint64
@@ -26,6 +34,21 @@ type taskCgroupItem struct {
 	Name [264]int8
 }
 
+type taskCgroupRecord struct {
+	_    structs.HostLayout
+	Item taskItem
+	Key  taskTaskKey
+}
+
+type taskCmdlineRecord struct {
+	_          structs.HostLayout
+	Item       taskItem
+	Key        taskTaskKey
+	Length     uint64
+	Incomplete uint32
+	Pad        uint32
+}
+
 type taskCpuTimes struct {
 	_         structs.HostLayout
 	Utime     uint64
@@ -35,12 +58,40 @@ type taskCpuTimes struct {
 	PrevStime uint64
 }
 
+type taskGroupsItem struct {
+	_    structs.HostLayout
+	Item taskItem
+	Gids [64]uint32
+}
+
+type taskHierarchyItem struct {
+	_       structs.HostLayout
+	Item    taskItem
+	Id      int32
+	Deleted uint32
+}
+
 type taskIdRecord struct {
 	_    structs.HostLayout
 	Item taskItem
 	Key  taskTaskKey
 	Euid uint32
 	Egid uint32
+}
+
+type taskIoRecord struct {
+	_                   structs.HostLayout
+	Item                taskItem
+	Key                 taskTaskKey
+	Rchar               uint64
+	Wchar               uint64
+	Syscr               uint64
+	Syscw               uint64
+	ReadBytes           uint64
+	WriteBytes          uint64
+	CancelledWriteBytes uint64
+	Incomplete          uint32
+	Pad                 uint32
 }
 
 type taskItem struct {
@@ -64,6 +115,19 @@ type taskKthreadItem struct {
 	Desc    [32]int8
 }
 
+type taskLimitsRecord struct {
+	_      structs.HostLayout
+	Item   taskItem
+	Key    taskTaskKey
+	Limits [16]struct {
+		_    structs.HostLayout
+		Soft uint64
+		Hard uint64
+	}
+	Present    uint32
+	Incomplete uint32
+}
+
 type taskNameRecord struct {
 	_     structs.HostLayout
 	Item  taskItem
@@ -73,28 +137,44 @@ type taskNameRecord struct {
 	Comm  [16]int8
 }
 
+type taskPageCounts struct {
+	_     structs.HostLayout
+	Rough [4]int64
+	Exact [4]int64
+}
+
+type taskPidsItem struct {
+	_    structs.HostLayout
+	Item taskItem
+	Tgid int32
+	Pid  int32
+	Pgid int32
+	Sid  int32
+}
+
 type taskRowRecord struct {
-	_          structs.HostLayout
-	Item       taskItem
-	Key        taskTaskKey
-	Ppid       int32
-	Pgid       int32
-	Sid        int32
-	Euid       uint32
-	Egid       uint32
-	Tty        int32
-	State      uint32
-	ExitState  uint32
-	Flags      uint32
-	Nice       int32
-	Threads    uint32
-	Pidns      uint32
-	Netns      uint32
-	Incomplete uint32
-	Vsize      uint64
-	Rss        uint64
-	Times      taskCpuTimes
-	Comm       [16]int8
+	_            structs.HostLayout
+	Item         taskItem
+	Key          taskTaskKey
+	Ppid         int32
+	Pgid         int32
+	Sid          int32
+	Euid         uint32
+	Egid         uint32
+	Tty          int32
+	State        uint32
+	ExitState    uint32
+	Flags        uint32
+	Nice         int32
+	Threads      uint32
+	Pidns        uint32
+	Netns        uint32
+	Incomplete   uint32
+	Vsize        uint64
+	Rss          uint64
+	Times        taskCpuTimes
+	ProcessStart uint64
+	Comm         [16]int8
 }
 
 type taskStatRecord struct {
@@ -157,6 +237,90 @@ type taskStatRecord struct {
 	}
 }
 
+type taskStatmRecord struct {
+	_          structs.HostLayout
+	Item       taskItem
+	Key        taskTaskKey
+	TotalVm    uint64
+	DataVm     uint64
+	StackVm    uint64
+	StartCode  uint64
+	EndCode    uint64
+	Pages      taskPageCounts
+	Incomplete uint32
+	Pad        uint32
+}
+
+type taskStatusRecord struct {
+	_    structs.HostLayout
+	Task struct {
+		_                   structs.HostLayout
+		Item                taskItem
+		Key                 taskTaskKey
+		Ppid                int32
+		Tracer              int32
+		Pgid                int32
+		Sid                 int32
+		Ngid                int32
+		Umask               int32
+		State               uint32
+		ExitState           uint32
+		Flags               uint32
+		FdSize              uint32
+		Uids                [4]uint32
+		Gids                [4]uint32
+		Groups              uint32
+		Threads             uint32
+		QueuedSignals       uint32
+		Incomplete          uint32
+		QueuedSignalsLimit  uint64
+		SigPending          uint64
+		SharedPending       uint64
+		SigBlocked          uint64
+		SigIgnored          uint64
+		SigCaught           uint64
+		CapInheritable      uint64
+		CapPermitted        uint64
+		CapEffective        uint64
+		CapBounding         uint64
+		CapAmbient          uint64
+		AtomicFlags         uint64
+		Seccomp             uint32
+		SeccompFilters      uint32
+		VoluntarySwitches   uint64
+		InvoluntarySwitches uint64
+		Features            uint64
+		FeaturesLocked      uint64
+		Comm                [16]int8
+	}
+	Mm struct {
+		_           structs.HostLayout
+		Present     uint32
+		Incomplete  uint32
+		DumpingCore uint32
+		ThpDisabled uint32
+		HiwaterVm   uint64
+		TotalVm     uint64
+		LockedVm    uint64
+		PinnedVm    uint64
+		HiwaterRss  uint64
+		DataVm      uint64
+		StackVm     uint64
+		ExecVm      uint64
+		StartCode   uint64
+		EndCode     uint64
+		PageTables  uint64
+		Hugetlb     uint64
+		UntagMask   uint64
+		Pages       taskPageCounts
+	}
+	Masks struct {
+		_    structs.HostLayout
+		Cpus [16]uint64
+		Mems [16]uint64
+	}
+}
+
 type taskTaskKey struct {
 	_     structs.HostLayout
 	Tgid  uint32
@@ -169,11 +333,18 @@ type taskTaskKey struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	taskMapArgs               = "args"
+	taskMapPerCpu             = "per_cpu"
 	taskProgCgroupProcessRows = "cgroup_process_rows"
+	taskProgCgroupRecords     = "cgroup_records"
+	taskProgCmdlineRecords    = "cmdline_records"
 	taskProgIdRecords         = "id_records"
+	taskProgIoRecords         = "io_records"
+	taskProgLimitsRecords     = "limits_records"
 	taskProgNameRecords       = "name_records"
 	taskProgProcessRows       = "process_rows"
 	taskProgStatRecords       = "stat_records"
+	taskProgStatmRecords      = "statm_records"
+	taskProgStatusRecords     = "status_records"
 	taskProgThreadRows        = "thread_rows"
 )
 
@@ -220,10 +391,16 @@ type taskSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskProgramSpecs struct {
 	CgroupProcessRows *ebpf.ProgramSpec `ebpf:"cgroup_process_rows"`
+	CgroupRecords     *ebpf.ProgramSpec `ebpf:"cgroup_records"`
+	CmdlineRecords    *ebpf.ProgramSpec `ebpf:"cmdline_records"`
 	IdRecords         *ebpf.ProgramSpec `ebpf:"id_records"`
+	IoRecords         *ebpf.ProgramSpec `ebpf:"io_records"`
+	LimitsRecords     *ebpf.ProgramSpec `ebpf:"limits_records"`
 	NameRecords       *ebpf.ProgramSpec `ebpf:"name_records"`
 	ProcessRows       *ebpf.ProgramSpec `ebpf:"process_rows"`
 	StatRecords       *ebpf.ProgramSpec `ebpf:"stat_records"`
+	StatmRecords      *ebpf.ProgramSpec `ebpf:"statm_records"`
+	StatusRecords     *ebpf.ProgramSpec `ebpf:"status_records"`
 	ThreadRows        *ebpf.ProgramSpec `ebpf:"thread_rows"`
 }
 
@@ -231,7 +408,8 @@ type taskProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskMapSpecs struct {
-	Args *ebpf.MapSpec `ebpf:"args"`
+	Args   *ebpf.MapSpec `ebpf:"args"`
+	PerCpu *ebpf.MapSpec `ebpf:"per_cpu"`
 }
 
 // taskVariableSpecs contains global variables before they are loaded into the kernel.
@@ -260,12 +438,14 @@ func (o *taskObjects) Close() error {
 //
 // It can be passed to loadTaskObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskMaps struct {
-	Args *ebpf.Map `ebpf:"args"`
+	Args   *ebpf.Map `ebpf:"args"`
+	PerCpu *ebpf.Map `ebpf:"per_cpu"`
 }
 
 func (m *taskMaps) Close() error {
 	return _TaskClose(
 		m.Args,
+		m.PerCpu,
 	)
 }
 
@@ -280,20 +460,32 @@ type taskVariables struct {
 // It can be passed to loadTaskObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskPrograms struct {
 	CgroupProcessRows *ebpf.Program `ebpf:"cgroup_process_rows"`
+	CgroupRecords     *ebpf.Program `ebpf:"cgroup_records"`
+	CmdlineRecords    *ebpf.Program `ebpf:"cmdline_records"`
 	IdRecords         *ebpf.Program `ebpf:"id_records"`
+	IoRecords         *ebpf.Program `ebpf:"io_records"`
+	LimitsRecords     *ebpf.Program `ebpf:"limits_records"`
 	NameRecords       *ebpf.Program `ebpf:"name_records"`
 	ProcessRows       *ebpf.Program `ebpf:"process_rows"`
 	StatRecords       *ebpf.Program `ebpf:"stat_records"`
+	StatmRecords      *ebpf.Program `ebpf:"statm_records"`
+	StatusRecords     *ebpf.Program `ebpf:"status_records"`
 	ThreadRows        *ebpf.Program `ebpf:"thread_rows"`
 }
 
 func (p *taskPrograms) Close() error {
 	return _TaskClose(
 		p.CgroupProcessRows,
+		p.CgroupRecords,
+		p.CmdlineRecords,
 		p.IdRecords,
+		p.IoRecords,
+		p.LimitsRecords,
 		p.NameRecords,
 		p.ProcessRows,
 		p.StatRecords,
+		p.StatmRecords,
+		p.StatusRecords,
 		p.ThreadRows,
 	)
 }

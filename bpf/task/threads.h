@@ -24,8 +24,10 @@ struct sums {
 };
 
 /* t is a pointer that the verifier knows: plain loads. */
-static __always_inline void add_thread(struct sums *s, struct task_struct *t)
+static __always_inline void add_thread(void *sums, struct task_struct *t)
 {
+	struct sums *s = sums;
+
 	s->min_flt += t->min_flt;
 	s->maj_flt += t->maj_flt;
 	s->gtime += t->gtime;
@@ -34,8 +36,10 @@ static __always_inline void add_thread(struct sums *s, struct task_struct *t)
 	s->runtime += t->se.sum_exec_runtime;
 }
 
-static __always_inline void add_listed_thread(struct sums *s, struct task_struct *t)
+static __always_inline void add_listed_thread(void *sums, struct task_struct *t)
 {
+	struct sums *s = sums;
+
 	s->min_flt += BPF_CORE_READ(t, min_flt);
 	s->maj_flt += BPF_CORE_READ(t, maj_flt);
 	s->gtime += BPF_CORE_READ(t, gtime);
@@ -44,16 +48,36 @@ static __always_inline void add_listed_thread(struct sums *s, struct task_struct
 	s->runtime += BPF_CORE_READ(t, se.sum_exec_runtime);
 }
 
-/* Follows signal->thread_head; says whether threads were left out. */
-static __always_inline u32 add_listed_threads(struct sums *s, struct signal_struct *sig)
+/*
+ * Calls add for each thread of a process: with a pointer that the verifier knows,
+ * or else add_listed with one that it does not. Says whether threads were left out.
+ */
+static __always_inline u32 each_thread(struct task_struct *t, void (*add)(void *sums, struct task_struct *t),
+				       void (*add_listed)(void *sums, struct task_struct *t), void *sums)
 {
-	void *head = (void *)sig + bpf_core_field_offset(struct signal_struct, thread_head);
-	void *node = BPF_CORE_READ(sig, thread_head.next);
+	struct signal_struct *sig = t->signal;
+	void *head, *node;
 
+	if (sig->nr_threads < 2) {
+		add(sums, t);
+		return 0;
+	}
+	if (&bpf_iter_task_new) {
+		struct bpf_iter_task it;
+		struct task_struct *thread;
+
+		bpf_iter_task_new(&it, t, BPF_TASK_ITER_PROC_THREADS);
+		while ((thread = bpf_iter_task_next(&it)))
+			add(sums, thread);
+		bpf_iter_task_destroy(&it);
+		return 0;
+	}
+	head = (void *)sig + bpf_core_field_offset(struct signal_struct, thread_head);
+	node = BPF_CORE_READ(sig, thread_head.next);
 	for (int i = 0; i < MAX_LISTED_THREADS; i++) {
 		if (node == head || !node)
 			return 0;
-		add_listed_thread(s, node - bpf_core_field_offset(struct task_struct, thread_node));
+		add_listed(sums, node - bpf_core_field_offset(struct task_struct, thread_node));
 		node = BPF_CORE_READ((struct list_head *)node, next);
 	}
 	return node != head;
@@ -77,19 +101,7 @@ static __always_inline u32 sum_threads(struct sums *s, struct cpu_times *times, 
 		s->utime = sig->utime;
 		s->stime = sig->stime;
 		s->runtime = sig->sum_sched_runtime;
-		if (sig->nr_threads < 2) {
-			add_thread(s, t);
-		} else if (&bpf_iter_task_new) {
-			struct bpf_iter_task it;
-			struct task_struct *thread;
-
-			bpf_iter_task_new(&it, t, BPF_TASK_ITER_PROC_THREADS);
-			while ((thread = bpf_iter_task_next(&it)))
-				add_thread(s, thread);
-			bpf_iter_task_destroy(&it);
-		} else {
-			cut = add_listed_threads(s, sig);
-		}
+		cut = each_thread(t, add_thread, add_listed_thread, s);
 		times->prev_utime = sig->prev_cputime.utime;
 		times->prev_stime = sig->prev_cputime.stime;
 	}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -41,8 +40,8 @@ var animals = map[string]func(){
 }
 
 func arguments(kind string) []string {
-	if kind == "long argv" {
-		return []string{"argv", strings.Repeat("x", 100_000), ""}
+	if odd := oddArguments[kind]; odd != nil {
+		return odd
 	}
 	return []string{kind}
 }

@@ -35,6 +35,9 @@ func init() {
 	}
 }
 
+// helpers are animals that others start, or a test by a function of its own.
+var helpers = map[string]func(){}
+
 // Init is to be called first in TestMain. In an animal it does not return.
 func Init() {
 	kind := os.Getenv(kindEnv)
@@ -43,6 +46,9 @@ func Init() {
 	}
 	debug.SetGCPercent(-1) // an idle animal uses no CPU at all
 	if be := allAnimals()[kind]; be != nil {
+		be()
+	}
+	if be := helpers[kind]; be != nil {
 		be()
 	}
 	fmt.Fprintf(os.Stderr, "no animal is a %q\n", kind)

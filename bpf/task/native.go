@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package task
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxNative bounds what is read of one real file. No list of arguments that
+// execve(2) takes is longer than 6 MiB, nor is any other file that is read.
+const maxNative = 8 << 20
+
+// appendNative appends the real file of a process, for the few that a program
+// cannot fill a record of. A process that has gone is ESRCH, and so is one whose
+// number another has by now; what is longer than any such file should be is E2BIG.
+func appendNative(dst []byte, key taskTaskKey, file string) ([]byte, error) {
+	path := strconv.AppendUint(append(make([]byte, 0, 32), "/proc/"...), uint64(key.Tgid), 10)
+	dir, err := unix.Open(string(path), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return dst, gone(err)
+	}
+	defer unix.Close(dir)
+	// A file that is opened below dir is that of the process that dir is of.
+	var room [1024]byte
+	stat, err := appendFile(room[:0], dir, "stat")
+	if err != nil {
+		return dst, err
+	}
+	if startTicks(stat) != key.Start/nsPerTick {
+		return dst, unix.ESRCH
+	}
+	return appendFile(dst, dir, file)
+}
+
+// startTicks is field 22 of stat; 0 when that is torn.
+func startTicks(stat []byte) uint64 {
+	rest := stat[bytes.LastIndexByte(stat, ')')+1:]
+	for range 20 { // each behind a space
+		_, rest, _ = bytes.Cut(rest, []byte(" "))
+	}
+	value, _, _ := bytes.Cut(rest, []byte(" "))
+	ticks, _ := strconv.ParseUint(string(value), 10, 64)
+	return ticks
+}
+
+func appendFile(dst []byte, dir int, name string) ([]byte, error) {
+	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return dst, gone(err)
+	}
+	defer unix.Close(fd)
+	for start := len(dst); len(dst)-start <= maxNative; {
+		dst = slices.Grow(dst, 512)
+		n, err := unix.Read(fd, dst[len(dst):cap(dst)])
+		if err == unix.EINTR {
+			continue
+		}
+		if n <= 0 || err != nil {
+			return dst, gone(err)
+		}
+		dst = dst[:len(dst)+n]
+	}
+	return dst, unix.E2BIG
+}
+
+// gone makes one error of those of a process that has ended.
+func gone(err error) error {
+	if err == unix.ENOENT {
+		return unix.ESRCH
+	}
+	return err
+}
+
+// A patientReader reads real files that may have to wait for the process itself,
+// as for its memory map while that is being changed. Whoever is not ready in time
+// is not waited for again before that reading has ended.
+type patientReader struct {
+	read     func(dst []byte, key taskTaskKey, file string) ([]byte, error)
+	patience time.Duration
+	most     int // readings at a time that nobody waits for any more
+
+	mu   sync.Mutex
+	late map[taskTaskKey]bool
+}
+
+var patient = patientReader{read: appendNative, patience: time.Second, most: 64, late: map[taskTaskKey]bool{}}
+
+type reading struct {
+	text []byte
+	err  error
+}
+
+// append appends a real file, or fails with EAGAIN.
+func (p *patientReader) append(dst []byte, key taskTaskKey, file string) ([]byte, error) {
+	p.mu.Lock()
+	tooLate := p.late[key] || len(p.late) >= p.most
+	p.mu.Unlock()
+	if tooLate {
+		return dst, unix.EAGAIN
+	}
+	done := make(chan reading, 1)
+	go func() {
+		text, err := p.read(nil, key, file)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.late, key)
+		done <- reading{text, err}
+	}()
+	timeout := time.NewTimer(p.patience)
+	defer timeout.Stop()
+	select {
+	case r := <-done:
+		return append(dst, r.text...), r.err
+	case <-timeout.C:
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case r := <-done: // just now
+		return append(dst, r.text...), r.err
+	default:
+		p.late[key] = true
+		return dst, unix.EAGAIN
+	}
+}

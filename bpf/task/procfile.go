@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package task
+
+import (
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/bpf"
+)
+
+// A text appends a file of procfs as one record has it. What it fails with is
+// what the file's reader is told; ESRCH of a process that has gone.
+type text[T any] func(dst []byte, e entry[T]) ([]byte, error)
+
+// procFiles are the two files with a name of procfs: that of one process, which
+// has the bytes of procfs, and that of all.
+func procFiles[T any](name, program, doc string, one, all text[T]) []bpf.File {
+	return []bpf.File{
+		{Path: "tasks/" + name, Doc: "every process's " + name + ", " + doc, Program: program, Format: source[T]().Texts(all)},
+		{Path: "tasks/<pid>/" + name, Doc: "as /proc/<pid>/" + name, Program: program, Format: source[T]().Texts(one)},
+	}
+}
+
+// onlyOwner makes files of which procfs tells only who may trace the process.
+func onlyOwner(files []bpf.File) []bpf.File {
+	for i := range files {
+		files[i].Mode = 0o400
+	}
+	return files
+}
+
+// The forms that a text has in the file of all processes.
+const (
+	headedForm   = "under a line ==> PID <=="
+	numberedForm = "a line each behind its pid"
+)
+
+// headed puts a text of any number of lines under one with the pid.
+func headed[T any](one text[T]) text[T] {
+	return func(dst []byte, e entry[T]) ([]byte, error) {
+		dst = append(dst, "==> "...)
+		dst = strconv.AppendUint(dst, uint64(e.key().Tgid), 10)
+		return hide(one(append(dst, " <==\n"...), e))
+	}
+}
+
+// numbered puts the pid before a text of one line.
+func numbered[T any](one text[T]) text[T] {
+	return func(dst []byte, e entry[T]) ([]byte, error) {
+		dst = strconv.AppendUint(dst, uint64(e.key().Tgid), 10)
+		return hide(one(append(dst, ' '), e))
+	}
+}
+
+// hide leaves out of all processes the one whose real file must not be read.
+func hide(dst []byte, err error) ([]byte, error) {
+	if err == unix.EACCES || err == unix.EPERM {
+		err = unix.ESRCH
+	}
+	return dst, err
+}
+
+func (e entry[T]) key() *taskTaskKey { return &(*head)(unsafe.Pointer(e.rec)).key }
