@@ -12,7 +12,7 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 )
 
-// maxHierarchies is how many a task can be in here; see MAX_HIERARCHY_ITEMS of C.
+// maxHierarchies is how many are told apart here.
 const maxHierarchies = 32
 
 // initialCgroupNS is the link of the namespace whose paths are from the very root.

@@ -4,7 +4,8 @@
  * That never waits for anybody: it refuses memory other than anonymous, which a
  * file system may be slow to fill in. The helper at hand refuses nothing, so each
  * reading is preceded by a look at the mapping, and whatever is not the ordinary
- * is left to the real file.
+ * is left to the real file. What remains is a process that exchanges its memory
+ * between the look and the reading.
  */
 #ifndef ITERFS_TASK_CMDLINE_H
 #define ITERFS_TASK_CMDLINE_H

@@ -163,7 +163,7 @@ struct status_mm {
 	struct page_counts pages;
 };
 
-/* As many bits as the widest masks have here; see MASK_WORDS of Go. */
+/* A machine with wider masks has the real files read. */
 struct status_masks {
 	u64 cpus[16];
 	u64 mems[16];

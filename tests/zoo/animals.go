@@ -140,7 +140,7 @@ func zombieLeader() {
 		ready(os.Getpid())
 		idle()
 	}()
-	unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+	unix.Syscall(unix.SYS_EXIT, 0, 0, 0) // not raw: the runtime would look after a thread that it takes for running
 }
 
 // traced is a child that its tracer holds in a stop.
