@@ -54,6 +54,7 @@ typedef struct {
 	struct {                                     \
 		__uint(type, BPF_MAP_TYPE_HASH);     \
 		__uint(max_entries, 1024);           \
+		__uint(map_flags, BPF_F_NO_PREALLOC); \
 		__type(key, u32);                    \
 		__type(value, struct record);        \
 	} args SEC(".maps");                         \
@@ -63,7 +64,7 @@ typedef struct {
 		return bpf_map_lookup_elem(&args, &tid); \
 	}
 
-enum { BPF_MAP_TYPE_HASH = 1 };
+enum { BPF_MAP_TYPE_HASH = 1, BPF_F_NO_PREALLOC = 1 };
 
 struct upid___args {
 	int nr;

@@ -35,20 +35,20 @@ func appendLong(dst []byte, v uint64) []byte {
 	return appendDigits(append(dst, ' '), v, digits(v))
 }
 
-// appendNumber appends a number that stands right in the width.
-func appendNumber(dst []byte, v int64, width int) []byte {
-	if v >= 0 {
-		return AppendPadded(dst, uint64(v), width)
-	}
-	n := digits(uint64(-v))
-	return appendDigits(append(appendSpaces(dst, width-n-1), '-'), uint64(-v), n)
-}
-
 // AppendPadded appends a number behind as many spaces as make it so wide, as
 // seq_put_decimal_ull_width(m, "", v, width) of the kernel.
 func AppendPadded(dst []byte, v uint64, width int) []byte {
 	n := digits(v)
 	return appendDigits(appendSpaces(dst, width-n), v, n)
+}
+
+// appendSigned is AppendPadded of a number that may be negative.
+func appendSigned(dst []byte, v int64, width int) []byte {
+	if v >= 0 {
+		return AppendPadded(dst, uint64(v), width)
+	}
+	n := digits(uint64(-v))
+	return appendDigits(append(appendSpaces(dst, width-n-1), '-'), uint64(-v), n)
 }
 
 // appendDigits appends a number of n digits.

@@ -62,12 +62,16 @@ func BenchmarkAppendUint(b *testing.B) {
 	}
 }
 
-func TestAppendNumber(t *testing.T) {
+func TestNumbersStandRight(t *testing.T) {
 	for _, v := range []int64{0, 9, 10, 99, 100, -1, -10, math.MaxInt64, math.MinInt64} {
 		for _, width := range []int{0, 1, 5, 25} {
-			want := fmt.Sprintf("%*d", width, v)
-			if got := string(appendNumber([]byte("x"), v, width)); got != "x"+want {
-				t.Errorf("%d in %d: %q, want %q", v, width, got[1:], want)
+			want := fmt.Sprintf("x%*d", width, v)
+			if got := string(appendSigned([]byte("x"), v, width)); got != want {
+				t.Errorf("%d in %d: %q, want %q", v, width, got, want)
+			}
+			want = fmt.Sprintf("x%*d", width, uint64(v))
+			if got := string(AppendPadded([]byte("x"), uint64(v), width)); got != want {
+				t.Errorf("%d in %d: %q, want %q", uint64(v), width, got, want)
 			}
 		}
 	}

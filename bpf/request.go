@@ -3,7 +3,6 @@
 package bpf
 
 import (
-	"cmp"
 	"context"
 	"io"
 
@@ -97,13 +96,17 @@ func (c *rendered) Append(ctx context.Context, dst []byte) ([]byte, error) {
 		c.begun = true
 		return c.format.Head(dst), nil
 	}
+	text, err := c.render(ctx, dst)
+	if err == io.EOF && c.rows == 0 && c.request.Object != nil {
+		err = c.empty(ctx)
+	}
+	return text, err
+}
+
+func (c *rendered) render(ctx context.Context, dst []byte) ([]byte, error) {
 	if len(c.batch) == 0 {
 		var err error
-		c.batch, err = c.records.Next(ctx)
-		if err == io.EOF && c.rows == 0 {
-			err = c.nothing(ctx)
-		}
-		if err != nil {
+		if c.batch, err = c.records.Next(ctx); err != nil {
 			return dst, err
 		}
 	}
@@ -114,20 +117,19 @@ func (c *rendered) Append(ctx context.Context, dst []byte) ([]byte, error) {
 	return text, err
 }
 
-// nothing is what the end of a content without rows means.
-func (c *rendered) nothing(ctx context.Context) error {
+// empty is io.EOF for an object that is there and has no rows.
+func (c *rendered) empty(ctx context.Context) error {
 	r := &c.request
-	if r.Object == nil {
-		return io.EOF
-	}
 	if !r.File.MayBeEmpty {
 		return unix.ESRCH
 	}
-	there, err := r.Exists(ctx, r.File.Path, *r.Object)
-	if err == nil && there {
-		return io.EOF
+	switch there, err := r.Exists(ctx, r.File.Path, *r.Object); {
+	case err != nil:
+		return err
+	case !there:
+		return unix.ESRCH
 	}
-	return cmp.Or(err, error(unix.ESRCH))
+	return io.EOF
 }
 
 func (c *rendered) Close() error { return c.records.Close() }

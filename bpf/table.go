@@ -25,6 +25,8 @@ type Column[R any] struct {
 	Width             int
 
 	Number func(r R) (int64, bool)
+	// Unsigned says that Number's values are the bits of a uint64.
+	Unsigned bool
 	// Text appends the value as it is; the table escapes it.
 	Text func(dst []byte, r R) ([]byte, bool)
 	// JSON, where a string of the text is not what JSON should have, appends the
@@ -142,7 +144,7 @@ func (t Table[R]) end(dst []byte, start, i int) []byte {
 func (c *Column[R]) appendText(dst []byte, r R, width int) []byte {
 	if c.Number != nil {
 		if n, ok := c.Number(r); ok {
-			return appendNumber(dst, n, width)
+			return c.appendNumber(dst, n, width)
 		}
 		return append(appendSpaces(dst, width-1), '-')
 	}
@@ -154,10 +156,17 @@ func (c *Column[R]) appendText(dst []byte, r R, width int) []byte {
 	return EscapeTail(dst, start)
 }
 
+func (c *Column[R]) appendNumber(dst []byte, n int64, width int) []byte {
+	if c.Unsigned {
+		return AppendPadded(dst, uint64(n), width)
+	}
+	return appendSigned(dst, n, width)
+}
+
 func (c *Column[R]) appendJSON(dst []byte, r R) []byte {
 	if c.Number != nil {
 		if n, ok := c.Number(r); ok {
-			return strconv.AppendInt(dst, n, 10)
+			return c.appendNumber(dst, n, 0)
 		}
 		return append(dst, "null"...)
 	}

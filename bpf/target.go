@@ -114,7 +114,7 @@ type Format interface {
 	// Append appends the text of each record of a batch, or only of those with
 	// the key, and returns how many it rendered. A batch is whole records. When
 	// dst has less than RowRoom left it stops after the row, with the rest of the
-	// batch.
+	// batch. It returns io.EOF where the records themselves say that they end.
 	Append(dst, batch []byte, only *Key) (text, rest []byte, rows int, err error)
 }
 

@@ -37,37 +37,30 @@ const (
 	kindAnonymous
 )
 
-// The bits of a record's access.
-const (
-	accessRead = 1 << iota
-	accessWrite
-	accessPath
-)
-
 func number(name string, width int, source, doc string, value func(f file) int64) bpf.Column[file] {
 	return bpf.Column[file]{Name: name, Width: width, Source: source, Doc: doc, Number: bpf.Always(value)}
 }
 
 var table = bpf.Table[file]{Source: files, Columns: []bpf.Column[file]{
-	number("PID", 7, "tgid", "process id; what threads with a file table of their own have open is not shown, as in /proc/<pid>/fd",
+	number("PID", 7, "tgid", "process id; the files of threads that do not share those of their process are not shown, as in /proc/<pid>/fd",
 		func(f file) int64 { return int64(f.Head.Tgid) }),
 	number("FD", 4, "fd", "file descriptor", func(f file) int64 { return int64(f.Fd) }),
 	{Name: "TYPE", Width: 4, Source: "f_inode->i_mode, i_sb->s_magic",
 		Doc:  "reg, dir, lnk, chr, blk, fifo (a named pipe), pipe, sock, or anon: what PATH tells, and no file",
-		Text: func(dst []byte, f file) ([]byte, bool) { return append(dst, f.kind()...), true }},
+		Text: func(dst []byte, f file) ([]byte, bool) { return append(dst, f.typeName()...), true }},
 	{Name: "MODE", Width: 4, Source: "f_mode, f_flags", Doc: "r, w, rw; p when opened with O_PATH; - when neither readable nor writable",
-		Text: func(dst []byte, f file) ([]byte, bool) { return append(dst, f.mode()...), true }},
+		Text: func(dst []byte, f file) ([]byte, bool) { return append(dst, modes[f.Access&7]...), f.Access&7 != 0 }},
 	number("POS", 8, "f_pos", "offset of the next read or write", func(f file) int64 { return int64(f.Pos) }),
 	{Name: "DEV", Width: 6, Source: "f_inode->i_sb->s_dev", Doc: "device of the filesystem, major:minor in hexadecimal as in /proc/<pid>/maps",
 		Text: func(dst []byte, f file) ([]byte, bool) { return bpf.AppendDevice(dst, f.Dev), true }},
-	number("INO", 8, "f_inode->i_ino", "inode number", func(f file) int64 { return int64(f.Ino) }),
+	{Name: "INO", Width: 8, Source: "f_inode->i_ino", Doc: "inode number", Unsigned: true, Number: bpf.Always(func(f file) int64 { return int64(f.Ino) })},
 	{Name: "PATH", Source: "f_path", Doc: "as the links in /proc/<pid>/fd; - when it is longer than 4095 bytes", Text: appendPath},
 }}
 
 // types are the types of inodes by i_mode>>12.
-var types = [16]string{1: "fifo", 2: "chr", 4: "dir", 6: "blk", 8: "reg", 10: "lnk", 12: "sock"}
+var types = [16]string{0: "anon", 1: "fifo", 2: "chr", 4: "dir", 6: "blk", 8: "reg", 10: "lnk", 12: "sock"}
 
-func (f file) kind() string {
+func (f file) typeName() string {
 	switch f.Kind {
 	case kindPipe:
 		return "pipe"
@@ -77,9 +70,8 @@ func (f file) kind() string {
 	return types[f.Type>>12]
 }
 
-func (f file) mode() string {
-	return [...]string{"", "r", "w", "rw", "p", "p", "p", "p"}[f.Access&7]
-}
+// modes are the combinations of FMODE_READ, FMODE_WRITE and ACCESS_PATH of the program.
+var modes = [8]string{"", "r", "w", "rw", "p", "p", "p", "p"}
 
 // appendPath appends what readlink(2) tells of a link in /proc/<pid>/fd.
 func appendPath(dst []byte, f file) ([]byte, bool) {

@@ -4,6 +4,7 @@ package taskvma
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/iterfs/iterfs/bpf"
 )
@@ -63,7 +64,8 @@ func (s *sweep) Append(dst, batch []byte, only *bpf.Key) ([]byte, []byte, int, e
 }
 
 // next returns the record to render next: the first of the batch, or before it
-// the gate of a process that is through. A head alone is the end, and no record.
+// the gate of a process that is through. A head alone is the end: io.EOF. What a
+// further read gives of processes that are younger has no such end.
 func (s *sweep) next(batch []byte) (record, rest []byte, err error) {
 	head, n, err := bpf.Fixed[taskVmaHead](batch)
 	if err != nil {
@@ -80,7 +82,7 @@ func (s *sweep) next(batch []byte) (record, rest []byte, err error) {
 		s.process, s.gated = process, false
 		return record, batch, nil
 	case size == n:
-		return nil, batch[size:], nil
+		return nil, batch, io.EOF
 	}
 	return batch[:size], batch[size:], nil
 }

@@ -28,35 +28,38 @@ func text(name string, width int, source, doc string, appendTo func(dst []byte, 
 	}}
 }
 
-func number(name string, width int, source, doc string, value func(m mapping) int64) bpf.Column[mapping] {
-	return bpf.Column[mapping]{Name: name, Width: width, Source: source, Doc: doc, Number: bpf.Always(value)}
-}
-
 // table has all but a source, which is that of a sweep.
 var table = bpf.Table[mapping]{Columns: []bpf.Column[mapping]{
-	number("PID", 7, "tgid", "process id", func(m mapping) int64 { return int64(m.Head.Tgid) }),
+	{Name: "PID", Width: 7, Source: "tgid", Doc: "process id", Number: bpf.Always(func(m mapping) int64 { return int64(m.Head.Tgid) })},
 	text("START", 12, "vm_start", "first address, hexadecimal", func(dst []byte, m mapping) []byte { return bpf.AppendHex(dst, m.Start, 8) }),
 	text("END", 12, "vm_end", "first address behind it, hexadecimal", func(dst []byte, m mapping) []byte { return bpf.AppendHex(dst, m.End, 8) }),
 	text("PERMS", 5, "vm_flags", "r, w, x or -, then s of one that is shared or p of a private one", func(dst []byte, m mapping) []byte { return appendPerms(dst, m.Flags) }),
 	text("OFFSET", 8, "vm_pgoff", "offset in the file, hexadecimal", func(dst []byte, m mapping) []byte { return bpf.AppendHex(dst, m.Offset*pageSize, 8) }),
 	text("DEV", 6, "vm_file->f_inode->i_sb->s_dev", "device of the file's filesystem, major:minor in hexadecimal", func(dst []byte, m mapping) []byte { return bpf.AppendDevice(dst, m.file.dev) }),
-	number("INO", 8, "vm_file->f_inode->i_ino", "inode number of the file", func(m mapping) int64 { return int64(m.file.ino) }),
-	text("PATH", 0, "vm_file->f_path, vm_private_data->name, anon_name", "file or name as in /proc/<pid>/maps; - for none", appendName),
+	{Name: "INO", Width: 8, Source: "vm_file->f_inode->i_ino", Doc: "inode number of the file", Unsigned: true,
+		Number: bpf.Always(func(m mapping) int64 { return int64(m.file.ino) })},
+	{Name: "PATH", Source: "vm_file->f_path, vm_private_data->name, anon_name", Doc: "file or name as in /proc/<pid>/maps; - for none",
+		Text: func(dst []byte, m mapping) ([]byte, bool) { return appendName(dst, m), m.Name != nameNone }},
 }}
 
 func openTable(r bpf.Request, form bpf.Form) (bpf.Content, error) {
-	return r.Render("vma_records", newSweep(func(source bpf.Source[mapping]) bpf.Format {
+	return open(r, func(source bpf.Source[mapping]) bpf.Format {
 		t := table
 		t.Source = source
 		if form == bpf.JSON {
 			return t.JSON()
 		}
 		return t.Text()
-	}))
+	})
 }
 
 func openMaps(r bpf.Request, _ bpf.Form) (bpf.Content, error) {
-	return r.Render("vma_records", newSweep(func(source bpf.Source[mapping]) bpf.Format {
-		return source.Lines(appendLine)
-	}))
+	return open(r, func(source bpf.Source[mapping]) bpf.Format { return source.Lines(appendLine) })
+}
+
+// open narrows to a process by PID: by TID the kernel begins again behind the end,
+// with the mapping that the last read but one ended at, and so for ever.
+func open(r bpf.Request, form func(bpf.Source[mapping]) bpf.Format) (bpf.Content, error) {
+	r.Params.PID, r.Params.TID = r.Params.TID, 0
+	return r.Render("vma_records", newSweep(form))
 }

@@ -34,6 +34,12 @@ func mappings() {
 		}
 	}
 	mapAt(0, -1, 0, readWrite, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_HUGETLB) // where some are reserved
+	// More than one read of an iterator gives.
+	many, err := unix.Mmap(-1, 0, 1500*page, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	must(err)
+	for at := 0; at < len(many); at += 2 * page {
+		must(unix.Mprotect(many[at:at+page], unix.PROT_READ))
+	}
 	for _, name := range oddNames {
 		mapFile(create(name))
 	}
