@@ -212,7 +212,7 @@ func iterate(b *testing.B, program *ebpf.Program, yield func(batch []byte)) {
 // The daemon's memory does not grow with what it gives out.
 func TestMemoryIsBounded(t *testing.T) {
 	m := newMount(t)
-	herdWithFiles(t, 1000, 20)
+	herdWithFiles(t, 1000, 10)
 	for path, times := range map[string]int{"tasks/table.json": 200, "tasks/files": 100} {
 		m.readTimes(t, path, times/10) // the runtime's heap has come to rest
 		before := m.rss(t)

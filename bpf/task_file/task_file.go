@@ -94,8 +94,17 @@ func appendNumbered(dst []byte, name string, ino uint64) []byte {
 // appendLink reads the link itself, where a program cannot make paths: before
 // Linux 5.12. A file that was closed meanwhile has none.
 func appendLink(dst []byte, f file) ([]byte, bool) {
-	name := "/proc/" + strconv.Itoa(int(f.Head.Tgid)) + "/fd/" + strconv.Itoa(int(f.Fd))
+	var room [40]byte
+	name := strconv.AppendUint(append(room[:0], "/proc/"...), uint64(f.Head.Tgid), 10)
+	name = strconv.AppendUint(append(name, "/fd/"...), uint64(f.Fd), 10)
+	name = append(name, 0)
 	var link [unix.PathMax]byte
-	n, err := unix.Readlink(name, link[:])
-	return append(dst, link[:max(n, 0)]...), err == nil
+	here := unix.AT_FDCWD
+	// What unix.Readlink does, which takes a string and so allocates.
+	n, _, errno := unix.Syscall6(unix.SYS_READLINKAT, uintptr(here), uintptr(unsafe.Pointer(&name[0])),
+		uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)
+	if errno != 0 {
+		return dst, false
+	}
+	return append(dst, link[:n]...), true
 }
