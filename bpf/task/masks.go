@@ -5,6 +5,8 @@ package task
 import (
 	"math/bits"
 	"strconv"
+
+	"github.com/iterfs/iterfs/bpf"
 )
 
 // A mask is of CPUs or memory nodes, as bitmap_string() and bitmap_list_string()
@@ -21,13 +23,15 @@ type maskFormat struct{ bits, digits int }
 
 // append appends the mask in hexadecimal, 32 bits at a time, separated by commas.
 func (f maskFormat) append(dst []byte, m *mask) []byte {
-	for d := f.digits - 1; d >= 0; d-- {
-		word := m[d/16]
-		if whole := f.bits - d/16*64; whole < 64 {
-			word &= 1<<max(0, whole) - 1
+	for group := (f.digits - 1) / 8; group >= 0; group-- {
+		digits := min(8, f.digits-group*8)
+		word := m[group/2] >> (group % 2 * 32) & (1<<min(32, max(0, f.bits-group*32)) - 1)
+		if word == 0 { // as most of a wide mask
+			dst = append(dst, "00000000"[:digits]...)
+		} else {
+			dst = bpf.AppendHex(dst, word, digits)
 		}
-		dst = append(dst, "0123456789abcdef"[word>>(d%16*4)&15])
-		if d%8 == 0 && d > 0 {
+		if group > 0 {
 			dst = append(dst, ',')
 		}
 	}
