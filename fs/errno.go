@@ -32,12 +32,14 @@ func Errno(err error) unix.Errno {
 	return unix.EIO
 }
 
-// expected tells the errors that readers cause or that races bring from those
+// expected tells the errors that readers and writers cause or that races bring from those
 // that the log must tell of.
 func expected(errno unix.Errno) bool {
 	switch errno {
 	case 0, unix.ENOENT, unix.ENOTDIR, unix.EISDIR, unix.ELOOP, unix.EINVAL, unix.ESRCH, unix.EINTR, unix.EACCES, unix.EAGAIN:
 		return true
+	case unix.EROFS, unix.EPERM, unix.EXDEV, unix.EEXIST, unix.ENOEXEC, unix.EFBIG, unix.ERANGE, unix.ENAMETOOLONG:
+		return true // of writers
 	}
 	return false
 }

@@ -21,10 +21,11 @@ type server struct {
 	fuse.RawFileSystem // answers ENOSYS
 	stats              *Stats
 	log                *slog.Logger
+	kernel             *fuse.Server // where notices go
 
 	mu      sync.Mutex
 	nodes   map[uint64]*known
-	files   map[uint64]*Reader
+	files   map[uint64]handle
 	dirs    map[uint64]*listing
 	handles uint64 // the last handle given out
 }
@@ -41,7 +42,7 @@ func newServer(t *Tree, stats *Stats, log *slog.Logger) *server {
 		stats:         stats,
 		log:           log,
 		nodes:         map[uint64]*known{},
-		files:         map[uint64]*Reader{},
+		files:         map[uint64]handle{},
 		dirs:          map[uint64]*listing{},
 	}
 	s.nodes[rootIno] = &known{node: t.Root(), lookups: 1}
@@ -49,6 +50,8 @@ func newServer(t *Tree, stats *Stats, log *slog.Logger) *server {
 }
 
 func (s *server) String() string { return "iterfs" }
+
+func (s *server) Init(kernel *fuse.Server) { s.kernel = kernel }
 
 func (s *server) node(id uint64) *Node {
 	s.mu.Lock()
@@ -90,6 +93,16 @@ func (s *server) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, o
 	if err != nil {
 		return s.status("look up", dir, name, err)
 	}
+	s.fillEntry(n, out)
+	if n.Static() {
+		out.SetEntryTimeout(forever)
+		out.SetAttrTimeout(forever)
+	}
+	return fuse.OK
+}
+
+// fillEntry answers with a node that the kernel then refers to.
+func (s *server) fillEntry(n *Node, out *fuse.EntryOut) {
 	s.mu.Lock()
 	k := s.nodes[n.ino]
 	if k == nil {
@@ -100,11 +113,6 @@ func (s *server) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, o
 	s.mu.Unlock()
 	out.NodeId = n.ino
 	s.fillAttr(n, &out.Attr)
-	if n.Static() {
-		out.SetEntryTimeout(forever)
-		out.SetAttrTimeout(forever)
-	}
-	return fuse.OK
 }
 
 func (s *server) Forget(id, lookups uint64) {
@@ -122,6 +130,12 @@ func (s *server) Forget(id, lookups uint64) {
 func (s *server) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	n := s.node(in.NodeId)
 	s.fillAttr(n, &out.Attr)
+	if in.Flags()&fuse.FUSE_GETATTR_FH != 0 {
+		if w := s.handle(in.Fh()).w; w.collects() {
+			out.Size = w.size()
+			return fuse.OK
+		}
+	}
 	if n.Static() {
 		out.SetTimeout(forever)
 	}
@@ -133,7 +147,12 @@ func (s *server) fillAttr(n *Node, a *fuse.Attr) {
 	a.Mode = n.Mode()
 	a.Nlink = n.nlink()
 	a.Uid, a.Gid = n.owner()
-	a.SetTimes(&s.stats.Started, &s.stats.Started, &s.stats.Started)
+	a.Size = n.object.Size
+	modified := &s.stats.Started
+	if !n.object.Modified.IsZero() {
+		modified = &n.object.Modified
+	}
+	a.SetTimes(modified, modified, modified)
 }
 
 func (s *server) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
