@@ -115,9 +115,6 @@ func (l *Loader) spec(t *bpf.Target) (*ebpf.CollectionSpec, error) {
 }
 
 func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]any) (*ebpf.Collection, error) {
-	if err := l.memlock(); err != nil {
-		return nil, fmt.Errorf("raise the limit on locked memory: %w", err)
-	}
 	spec = spec.Copy()
 	spec.Programs = map[string]*ebpf.ProgramSpec{name: spec.Programs[name]}
 	keepMaps(spec, name)
@@ -130,7 +127,7 @@ func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]
 			return nil, fmt.Errorf("set the constant %s: %w", constant, err)
 		}
 	}
-	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: l.btf})
+	c, err := l.NewCollection(spec, ebpf.CollectionOptions{})
 	var verifier *ebpf.VerifierError
 	switch {
 	case errors.As(err, &verifier):
@@ -140,6 +137,16 @@ func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]
 		return nil, fmt.Errorf("load %s: %w", name, err)
 	}
 	return c, nil
+}
+
+// NewCollection loads a collection with the kernel's BTF that the loader has read.
+// Whoever asks for it closes it.
+func (l *Loader) NewCollection(spec *ebpf.CollectionSpec, o ebpf.CollectionOptions) (*ebpf.Collection, error) {
+	if err := l.memlock(); err != nil {
+		return nil, fmt.Errorf("raise the limit on locked memory: %w", err)
+	}
+	o.Cache = l.btf
+	return ebpf.NewCollectionWithOptions(spec, o)
 }
 
 // keepMaps leaves of an object's maps those that a program refers to.
