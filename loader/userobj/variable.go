@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package userobj
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// Variables returns the names of the object's global variables, in order.
+func (o *Object) Variables() []string { return slices.Sorted(maps.Keys(o.spec.Variables)) }
+
+// IsConstant reports whether a variable is fixed when the object is loaded.
+func (o *Object) IsConstant(variable string) bool {
+	v := o.spec.Variables[variable]
+	return v != nil && v.Constant()
+}
+
+// AppendVariable appends the value that a variable has just now, as text of its
+// type and a newline.
+func (o *Object) AppendVariable(dst []byte, variable string) ([]byte, error) {
+	v := o.spec.Variables[variable]
+	if v == nil {
+		return dst, unix.ENOENT
+	}
+	value := v.Value
+	if !v.Constant() {
+		err := o.use(func(c *ebpf.Collection) error { return c.Variables[variable].Get(&value) })
+		if err != nil {
+			return dst, err
+		}
+	}
+	return append(typeOf(v).append(dst, value), '\n'), nil
+}
+
+// SetVariable gives a variable of an object the value of a text. One of .data or
+// .bss has it at once; for a constant the object is loaded anew and takes the
+// place of the other, whose other variables it takes over. It is EINVAL for what
+// is no value of the type, ERANGE for one that the type has no room for.
+func (s *Store) SetVariable(object, variable string, text []byte) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	o := s.Object(object)
+	if o == nil || o.spec.Variables[variable] == nil {
+		return unix.ENOENT
+	}
+	v := o.spec.Variables[variable]
+	value, err := typeOf(v).parse(text)
+	switch {
+	case err != nil:
+	case v.Constant():
+		err = s.loadWith(o, variable, value)
+	default:
+		err = o.use(func(c *ebpf.Collection) error { return c.Variables[variable].Set(value) })
+	}
+	if err != nil {
+		s.Failures.add(fmt.Sprintf("%s/vars/%s", object, variable), err)
+	}
+	return err
+}
+
+// loadWith loads an object with another value of a constant. s.changing is held.
+func (s *Store) loadWith(o *Object, constant string, value []byte) error {
+	changed := &Object{File: o.File, Name: o.Name, Content: o.Content, Programs: o.Programs, spec: o.spec.Copy()}
+	if err := changed.spec.Variables[constant].Set(value); err != nil {
+		return err
+	}
+	if err := o.use(changed.takeOver); err != nil {
+		return err
+	}
+	return s.load(changed)
+}
+
+// takeOver makes what the variable data of c holds, static variables too, the
+// object's initial values.
+func (o *Object) takeOver(c *ebpf.Collection) error {
+	sections := map[string][]byte{}
+	for _, v := range o.spec.Variables {
+		if v.Constant() {
+			continue
+		}
+		data, ok := sections[v.SectionName]
+		if !ok {
+			var err error
+			if data, err = c.Maps[v.SectionName].LookupBytes(uint32(0)); err != nil {
+				return fmt.Errorf("read the variables in %s: %w", v.SectionName, err)
+			}
+			sections[v.SectionName] = data
+			o.spec.Maps[v.SectionName].Contents = []ebpf.MapKV{{Key: uint32(0), Value: data}}
+		}
+		v.Value = slices.Clone(data[v.Offset:][:len(v.Value)])
+	}
+	return nil
+}
