@@ -55,7 +55,7 @@ func serve(dir string) error {
 		if err != nil {
 			return err
 		}
-		defer s.loader.Close()
+		defer s.close()
 		m, err := fs.MountTree(s.tree(), dir, s.stats, log)
 		if err != nil {
 			return err

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/fs"
+	"github.com/iterfs/iterfs/loader/userobj"
+)
+
+// maxObject is the largest file of a user's object.
+const maxObject = 16 << 20
+
+// iterEntries is the directory iters: users' BPF objects, as files to be copied
+// and as directories of their programs and variables.
+func (s *system) iterEntries() []fs.Entry {
+	return append([]fs.Entry{
+		{Path: "iters", Dir: true, Private: true},
+		{Path: "iters/errors", Open: func(context.Context, fs.Request) (fs.Stream, error) {
+			return fs.Text(s.user.Failures.Append(nil)), nil
+		}},
+		{
+			Path: "iters/<object>", Lasting: true,
+			Objects: s.userObjects,
+			Open:    s.openObject,
+			Write:   s.writeObject,
+			Collect: maxObject,
+			Create:  s.createObject,
+			Remove:  s.removeObject,
+		},
+		{
+			Path: "iters/<object>/vars/<variable>", Lasting: true,
+			Objects: s.variables,
+			Open:    s.openVariable,
+			Write:   s.writeVariable,
+		},
+	}, s.programEntries(everything)...)
+}
+
+// last is the innermost object of a request.
+func last(r fs.Request) fs.Object { return r.Objects[len(r.Objects)-1] }
+
+// objectIn is the user's object whose directory is among those of a request,
+// the depth'th from its end.
+func (s *system) objectIn(r fs.Request, depth int) (*userobj.Object, error) {
+	if o := s.user.Object(r.Objects[len(r.Objects)-depth].Name); o != nil {
+		return o, nil
+	}
+	return nil, fmt.Errorf("the object has been removed: %w", unix.ENOENT)
+}
+
+// userObjects generates each object twice: as the file, and as the directory.
+func (s *system) userObjects(context.Context, fs.Request, string) iter.Seq2[fs.Object, error] {
+	return func(yield func(fs.Object, error) bool) {
+		for _, o := range s.user.Objects() {
+			file := fs.Object{Name: o.File, Birth: o.Birth, Size: uint64(len(o.Content)), Modified: o.Loaded}
+			dir := fs.Object{Name: o.Name, Birth: o.Birth, Dir: true, Modified: o.Loaded}
+			if !yield(file, nil) || !yield(dir, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *system) openObject(_ context.Context, r fs.Request) (fs.Stream, error) {
+	for _, o := range s.user.Objects() {
+		if o.File == last(r).Name {
+			return fs.Text(o.Content), nil
+		}
+	}
+	return nil, unix.ENOENT
+}
+
+func (s *system) writeObject(_ context.Context, r fs.Request) (fs.Sink, error) {
+	file := last(r).Name
+	return func(_ context.Context, content []byte) error { return s.user.Put(file, content) }, mayLoad(r.Caller)
+}
+
+func (s *system) createObject(_ context.Context, r fs.Request, name string) (fs.Object, error) {
+	if err := mayLoad(r.Caller); err != nil {
+		return fs.Object{}, err
+	}
+	return fs.Object{Name: name}, s.user.Check(name)
+}
+
+func (s *system) removeObject(_ context.Context, r fs.Request) error {
+	if err := mayLoad(r.Caller); err != nil {
+		return err
+	}
+	return s.user.Remove(last(r).Name)
+}
+
+func (s *system) variables(_ context.Context, r fs.Request, _ string) iter.Seq2[fs.Object, error] {
+	return func(yield func(fs.Object, error) bool) {
+		o, err := s.objectIn(r, 1)
+		if err != nil {
+			yield(fs.Object{}, err)
+			return
+		}
+		for _, name := range o.Variables() {
+			if !yield(fs.Object{Name: name, Birth: o.Birth, Modified: o.Loaded}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *system) openVariable(_ context.Context, r fs.Request) (fs.Stream, error) {
+	o, err := s.objectIn(r, 2)
+	if err != nil {
+		return nil, err
+	}
+	text, err := o.AppendVariable(nil, last(r).Name)
+	return fs.Text(text), err
+}
+
+func (s *system) writeVariable(_ context.Context, r fs.Request) (fs.Sink, error) {
+	object, variable := r.Objects[len(r.Objects)-2].Name, last(r).Name
+	return func(_ context.Context, text []byte) error {
+		return s.user.SetVariable(object, variable, text)
+	}, mayLoad(r.Caller)
+}

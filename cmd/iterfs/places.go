@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/fs"
+	"github.com/iterfs/iterfs/loader"
+	"github.com/iterfs/iterfs/loader/userobj"
+)
+
+// A place is where users' programs can be read: in a directory iters in the one of
+// an object that they take as parameter.
+type place struct {
+	// path is the object's directory; "" for everything.
+	path string
+	// targets are those whose programs are there; nil for all.
+	targets []string
+	// narrow makes a program visit the object alone.
+	narrow func(o fs.Object, p *bpf.Params) (release io.Closer, err error)
+	// exists generates the object while it exists.
+	exists func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error]
+}
+
+var (
+	taskTargets = []string{"task", "task_file", "task_vma"}
+	mapTargets  = []string{"bpf_map_elem", "sockmap", "bpf_sk_storage_map"}
+
+	everything = &place{}
+	places     = []place{
+		{path: "tasks/<pid>", targets: taskTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
+			p.PID = uint32(o.ID)
+			return nil, nil
+		}},
+		{path: "tasks/<pid>/task/<tid>", targets: taskTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
+			p.TID = uint32(o.ID)
+			return nil, nil
+		}},
+		{path: "maps/<id>", targets: mapTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
+			m, err := ebpf.NewMapFromID(ebpf.MapID(o.ID))
+			p.Map = m
+			return m, err
+		}},
+	}
+)
+
+// orders are the suffixes of a cgroup program's file, by the order of its walk.
+var orders = map[string]bpf.Order{
+	"": bpf.Descendants, ".pre": bpf.Descendants, ".post": bpf.DescendantsPost, ".up": bpf.Ancestors, ".self": bpf.Self,
+}
+
+// iterEntriesOf is the directory iters in the directory of an object, where the
+// object is a parameter of any program.
+func (s *system) iterEntriesOf(path string, exists func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error]) []fs.Entry {
+	for _, p := range places {
+		if p.path == path {
+			p.exists = exists
+			return append([]fs.Entry{
+				{Path: path + "/iters", Dir: true, Private: true},
+				{Path: path + "/iters/<object>", Objects: s.objectsIn(&p)},
+			}, s.programEntries(&p)...)
+		}
+	}
+	return nil
+}
+
+func (s *system) programEntries(p *place) []fs.Entry {
+	return []fs.Entry{{
+		Path:    strings.TrimPrefix(p.path+"/iters/<object>/<program>", "/"),
+		Lasting: true,
+		Objects: s.programsIn(p),
+		Open:    func(ctx context.Context, r fs.Request) (fs.Stream, error) { return s.run(ctx, p, r) },
+	}}
+}
+
+func (p *place) has(program userobj.Program) bool {
+	return p.targets == nil || slices.Contains(p.targets, program.Target)
+}
+
+// objectsIn generates the directories of the objects that have programs there.
+func (s *system) objectsIn(p *place) func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error] {
+	return func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error] {
+		return func(yield func(fs.Object, error) bool) {
+			for _, o := range s.user.Objects() {
+				if slices.ContainsFunc(o.Programs, p.has) && !yield(fs.Object{Name: o.Name, Birth: o.Birth, Modified: o.Loaded}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// programsIn generates the files of an object's programs.
+func (s *system) programsIn(p *place) func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error] {
+	return func(_ context.Context, r fs.Request, _ string) iter.Seq2[fs.Object, error] {
+		return func(yield func(fs.Object, error) bool) {
+			o, err := s.objectIn(r, 1)
+			if err != nil {
+				yield(fs.Object{}, err)
+				return
+			}
+			for _, program := range o.Programs {
+				if !p.has(program) {
+					continue
+				}
+				for _, name := range fileNames(program) {
+					if !yield(fs.Object{Name: name, Birth: o.Birth, Modified: o.Loaded}, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// fileNames are those of a program: one, or one for each order.
+func fileNames(p userobj.Program) []string {
+	if p.Target != "cgroup" {
+		return []string{p.Name}
+	}
+	return []string{p.Name, p.Name + ".pre", p.Name + ".post", p.Name + ".up", p.Name + ".self"}
+}
+
+// run starts a program in a place.
+func (s *system) run(ctx context.Context, p *place, r fs.Request) (fs.Stream, error) {
+	o, err := s.objectIn(r, 2)
+	if err != nil {
+		return nil, err
+	}
+	name, suffix := last(r).Name, ""
+	if i := strings.IndexByte(name, '.'); i >= 0 {
+		name, suffix = name[:i], name[i:]
+	}
+	program := o.Program(name)
+	if program == nil {
+		return nil, fmt.Errorf("the object has no program %s any more: %w", name, unix.ENOENT)
+	}
+	var params bpf.Params
+	if program.Target == "cgroup" {
+		params.Order = orders[suffix]
+	}
+	if p == everything && slices.Contains(mapTargets, program.Target) {
+		return nil, fmt.Errorf("it needs a map: read it as maps/ID/iters/%s/%s: %w", o.Name, name, unix.EINVAL)
+	}
+	r.Objects = r.Objects[:len(r.Objects)-2]
+	if p.narrow != nil {
+		release, err := p.narrow(last(r), &params)
+		if err != nil {
+			return nil, err
+		}
+		if release != nil {
+			defer release.Close()
+		}
+	}
+	ns, err := foreignNetNS(r.TID)
+	if err != nil {
+		return nil, err
+	}
+	if ns != nil {
+		defer ns.Close()
+		params.NetNS = ns
+	}
+	stream, err := o.Run(name, params)
+	if err != nil {
+		return nil, err
+	}
+	return &output{stream: stream, check: func(ctx context.Context) error { return p.check(ctx, r) }}, nil
+}
+
+// check is ESRCH when the object of a place has gone, or its number has another.
+func (p *place) check(ctx context.Context, r fs.Request) error {
+	if p.exists == nil {
+		return nil
+	}
+	o := last(r)
+	r.Objects = r.Objects[:len(r.Objects)-1]
+	for now, err := range p.exists(ctx, r, o.Name) {
+		if err != nil {
+			return err
+		}
+		if now.Name == o.Name && now.Birth == o.Birth {
+			return nil
+		}
+	}
+	return unix.ESRCH
+}
+
+// output is what a program writes, as it is.
+type output struct {
+	stream *loader.Stream
+	check  func(context.Context) error
+	rest   []byte
+	some   bool // there was output
+}
+
+// Append appends what there is room for.
+func (o *output) Append(ctx context.Context, dst []byte) ([]byte, error) {
+	if len(o.rest) == 0 {
+		var err error
+		if o.rest, err = o.stream.Next(ctx); err != nil {
+			return dst, o.ended(ctx, err)
+		}
+		o.some = true
+	}
+	n := min(len(o.rest), max(cap(dst)-len(dst), minAppend))
+	dst = append(dst, o.rest[:n]...)
+	o.rest = o.rest[n:]
+	return dst, nil
+}
+
+// minAppend is what is appended at least.
+const minAppend = 4 << 10
+
+// ended tells a program that has nothing to say from an object that has gone.
+func (o *output) ended(ctx context.Context, err error) error {
+	if err == io.EOF && !o.some {
+		if err := o.check(ctx); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (o *output) Close() error { return o.stream.Close() }
