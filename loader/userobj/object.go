@@ -4,6 +4,7 @@ package userobj
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -87,7 +88,19 @@ const pinPath = "/sys/fs/bpf"
 
 func (o *Object) load(l *loader.Loader) error {
 	options := ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: pinPath}}
-	c, err := l.NewCollection(o.spec.Copy(), options)
+	options.Programs.LogDisabled = true
+	spec := o.spec.Copy()
+	spec.Variables = nil // of no use but to map their memory
+	c, err := l.NewCollection(spec, options)
+	if err != nil {
+		// Once more for the verifier's log. That of a program which is too complex
+		// would be millions of lines: of it the summary.
+		options.Programs = ebpf.ProgramOptions{LogLevel: ebpf.LogLevelBranch}
+		if errors.Is(err, unix.E2BIG) {
+			options.Programs.LogLevel = ebpf.LogLevelStats
+		}
+		c, err = l.NewCollection(spec, options)
+	}
 	if err != nil {
 		return refusal(err)
 	}

@@ -8,6 +8,8 @@ package userobj
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -157,4 +159,24 @@ func (s *Store) Close() {
 	for _, o := range s.Objects() {
 		s.Remove(o.File)
 	}
+}
+
+// LoadDir loads the files *.o of a directory. Failures has those that do not load.
+func (s *Store) LoadDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".o") {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			s.Failures.add(e.Name(), err)
+			continue
+		}
+		s.Put(e.Name(), content)
+	}
+	return nil
 }
