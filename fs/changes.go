@@ -4,6 +4,7 @@ package fs
 
 import (
 	"bytes"
+	"context"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -63,26 +64,54 @@ func (s *server) Unlink(cancel <-chan struct{}, in *fuse.InHeader, name string) 
 	dir := s.node(in.NodeId)
 	status := s.status("remove", dir, name, dir.Remove(ctx, caller, name))
 	if status.Ok() {
+		s.markGone(ctx, caller, dir)
 		// The kernel holds the directory's lock until it has the answer.
 		go s.forgetEntries(dir)
 	}
 	return status
 }
 
-// forgetEntries makes the kernel ask anew for the objects of a directory, after
+// forgetEntries makes the kernel look up anew the objects of a directory, after
 // one has changed.
 func (s *server) forgetEntries(dir *Node) {
-	var names []string
+	for _, n := range s.objectsIn(dir) {
+		s.kernel.EntryNotify(dir.ino, n.name) // of what it holds no more: ENOENT
+	}
+}
+
+// markGone makes the kernel ask for the attributes of what was a directory of
+// objects that have gone, which it would not before it is told to look them up
+// anew. They then are none, and nothing below them can be reached.
+func (s *server) markGone(ctx context.Context, c Caller, dir *Node) {
+	for _, n := range s.objectsIn(dir) {
+		if _, err := dir.Lookup(ctx, c, n.name); err == nil || !n.IsDir() {
+			continue
+		}
+		s.mu.Lock()
+		if k := s.nodes[n.ino]; k != nil {
+			k.gone = true
+		}
+		s.mu.Unlock()
+		s.kernel.InodeNotify(n.ino, -1, 0)
+	}
+}
+
+func (s *server) gone(id uint64) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nodes[id].gone
+}
+
+// objectsIn returns the objects of a directory that the kernel may know.
+func (s *server) objectsIn(dir *Node) (nodes []*Node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, k := range s.nodes {
 		if n := k.node; n.parent != nil && n.parent.ino == dir.ino && n.tmpl.entry.Objects != nil {
-			names = append(names, n.name)
+			nodes = append(nodes, n)
 		}
 	}
-	s.mu.Unlock()
-	for _, name := range names {
-		s.kernel.EntryNotify(dir.ino, name) // of what it holds no more: ENOENT
-	}
+	return nodes
 }
 
 // SetAttr truncates. Modes, owners and times are the tree's own: a file that can

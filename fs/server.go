@@ -34,6 +34,7 @@ type server struct {
 type known struct {
 	node    *Node
 	lookups uint64
+	gone    bool // the object that it was of has been removed
 }
 
 func newServer(t *Tree, stats *Stats, log *slog.Logger) *server {
@@ -67,7 +68,7 @@ func (s *server) status(op string, n *Node, name string, err error) fuse.Status 
 		return fuse.OK
 	}
 	var sentence string
-	if !expected(errno) {
+	if !expected(err, errno) {
 		path := n.Path()
 		if name != "" {
 			path = n.pathOf(name)
@@ -129,6 +130,9 @@ func (s *server) Forget(id, lookups uint64) {
 
 func (s *server) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	n := s.node(in.NodeId)
+	if s.gone(in.NodeId) {
+		return fuse.ENOENT
+	}
 	s.fillAttr(n, &out.Attr)
 	if in.Flags()&fuse.FUSE_GETATTR_FH != 0 {
 		if w := s.handle(in.Fh()).w; w.collects() {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"log/slog"
 
 	"golang.org/x/sys/unix"
 
@@ -40,6 +41,19 @@ func (s *system) iterEntries() []fs.Entry {
 			Write:   s.writeVariable,
 		},
 	}, s.programEntries(everything)...)
+}
+
+// loadObjects loads the objects in a directory; "" for none. One that does not load
+// is told of in the log, in status and in iters/errors.
+func (s *system) loadObjects(dir string, log *slog.Logger) error {
+	if dir == "" {
+		return nil
+	}
+	err := s.user.LoadDir(dir)
+	if n := s.user.Failures.Count(); n > 0 {
+		log.Warn("BPF objects were not loaded: see iters/errors", "dir", dir, "count", n)
+	}
+	return err
 }
 
 // last is the innermost object of a request.
@@ -78,7 +92,7 @@ func (s *system) openObject(_ context.Context, r fs.Request) (fs.Stream, error) 
 
 func (s *system) writeObject(_ context.Context, r fs.Request) (fs.Sink, error) {
 	file := last(r).Name
-	return func(_ context.Context, content []byte) error { return s.user.Put(file, content) }, mayLoad(r.Caller)
+	return func(_ context.Context, content []byte) error { return fs.Told(s.user.Put(file, content)) }, mayLoad(r.Caller)
 }
 
 func (s *system) createObject(_ context.Context, r fs.Request, name string) (fs.Object, error) {
@@ -122,6 +136,6 @@ func (s *system) openVariable(_ context.Context, r fs.Request) (fs.Stream, error
 func (s *system) writeVariable(_ context.Context, r fs.Request) (fs.Sink, error) {
 	object, variable := r.Objects[len(r.Objects)-2].Name, last(r).Name
 	return func(_ context.Context, text []byte) error {
-		return s.user.SetVariable(object, variable, text)
+		return fs.Told(s.user.SetVariable(object, variable, text))
 	}, mayLoad(r.Caller)
 }

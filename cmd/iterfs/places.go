@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,8 +23,8 @@ import (
 // A place is where users' programs can be read: in a directory iters in the one of
 // an object that they take as parameter.
 type place struct {
-	// path is the object's directory; "" for everything.
-	path string
+	// path is the object's directory; "" for everything. doc tells what the object is.
+	path, doc string
 	// targets are those whose programs are there; nil for all.
 	targets []string
 	// narrow makes a program visit the object alone.
@@ -38,15 +39,15 @@ var (
 
 	everything = &place{}
 	places     = []place{
-		{path: "tasks/<pid>", targets: taskTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
+		{path: "tasks/<pid>", doc: "process", targets: taskTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
 			p.PID = uint32(o.ID)
 			return nil, nil
 		}},
-		{path: "tasks/<pid>/task/<tid>", targets: taskTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
+		{path: "tasks/<pid>/task/<tid>", doc: "thread", targets: taskTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
 			p.TID = uint32(o.ID)
 			return nil, nil
 		}},
-		{path: "maps/<id>", targets: mapTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
+		{path: "maps/<id>", doc: "map", targets: mapTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
 			m, err := ebpf.NewMapFromID(ebpf.MapID(o.ID))
 			p.Map = m
 			return m, err
@@ -65,6 +66,7 @@ func (s *system) iterEntriesOf(path string, exists func(context.Context, fs.Requ
 	for _, p := range places {
 		if p.path == path {
 			p.exists = exists
+			s.places = append(s.places, p)
 			return append([]fs.Entry{
 				{Path: path + "/iters", Dir: true, Private: true},
 				{Path: path + "/iters/<object>", Objects: s.objectsIn(&p)},
@@ -79,7 +81,10 @@ func (s *system) programEntries(p *place) []fs.Entry {
 		Path:    strings.TrimPrefix(p.path+"/iters/<object>/<program>", "/"),
 		Lasting: true,
 		Objects: s.programsIn(p),
-		Open:    func(ctx context.Context, r fs.Request) (fs.Stream, error) { return s.run(ctx, p, r) },
+		Open: func(ctx context.Context, r fs.Request) (fs.Stream, error) {
+			stream, err := s.run(ctx, p, r)
+			return stream, s.failed(r, err)
+		},
 	}}
 }
 
@@ -152,9 +157,8 @@ func (s *system) run(ctx context.Context, p *place, r fs.Request) (fs.Stream, er
 	if p == everything && slices.Contains(mapTargets, program.Target) {
 		return nil, fmt.Errorf("it needs a map: read it as maps/ID/iters/%s/%s: %w", o.Name, name, unix.EINVAL)
 	}
-	r.Objects = r.Objects[:len(r.Objects)-2]
 	if p.narrow != nil {
-		release, err := p.narrow(last(r), &params)
+		release, err := p.narrow(r.Objects[len(r.Objects)-3], &params)
 		if err != nil {
 			return nil, err
 		}
@@ -174,14 +178,27 @@ func (s *system) run(ctx context.Context, p *place, r fs.Request) (fs.Stream, er
 	if err != nil {
 		return nil, err
 	}
-	return &output{stream: stream, check: func(ctx context.Context) error { return p.check(ctx, r) }}, nil
+	return &output{stream: stream, ended: func(ctx context.Context, some bool, err error) error {
+		if err == io.EOF && !some && p.exists != nil {
+			err = cmp.Or(p.check(ctx, r), err) // it has nothing to tell of, or nothing to say
+		}
+		return s.failed(r, err)
+	}}, nil
+}
+
+// failed adds what went wrong with a user's program to iters/errors.
+func (s *system) failed(r fs.Request, err error) error {
+	switch errno := fs.Errno(err); errno {
+	case 0, unix.EINTR, unix.ENOENT, unix.ESRCH:
+		return err
+	}
+	s.user.Failures.Add(r.Objects[len(r.Objects)-2].Name+"/"+last(r).Name, err)
+	return fs.Told(err)
 }
 
 // check is ESRCH when the object of a place has gone, or its number has another.
 func (p *place) check(ctx context.Context, r fs.Request) error {
-	if p.exists == nil {
-		return nil
-	}
+	r.Objects = r.Objects[:len(r.Objects)-2]
 	o := last(r)
 	r.Objects = r.Objects[:len(r.Objects)-1]
 	for now, err := range p.exists(ctx, r, o.Name) {
@@ -198,7 +215,7 @@ func (p *place) check(ctx context.Context, r fs.Request) error {
 // output is what a program writes, as it is.
 type output struct {
 	stream *loader.Stream
-	check  func(context.Context) error
+	ended  func(ctx context.Context, some bool, err error) error
 	rest   []byte
 	some   bool // there was output
 }
@@ -208,7 +225,7 @@ func (o *output) Append(ctx context.Context, dst []byte) ([]byte, error) {
 	if len(o.rest) == 0 {
 		var err error
 		if o.rest, err = o.stream.Next(ctx); err != nil {
-			return dst, o.ended(ctx, err)
+			return dst, o.ended(ctx, o.some, err)
 		}
 		o.some = true
 	}
@@ -220,15 +237,5 @@ func (o *output) Append(ctx context.Context, dst []byte) ([]byte, error) {
 
 // minAppend is what is appended at least.
 const minAppend = 4 << 10
-
-// ended tells a program that has nothing to say from an object that has gone.
-func (o *output) ended(ctx context.Context, err error) error {
-	if err == io.EOF && !o.some {
-		if err := o.check(ctx); err != nil {
-			return err
-		}
-	}
-	return err
-}
 
 func (o *output) Close() error { return o.stream.Close() }

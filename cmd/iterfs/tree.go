@@ -25,12 +25,13 @@ type system struct {
 	stats   *fs.Stats
 	present []*bpf.Target
 	absent  map[*bpf.Target]error
+	places  []place // those in the tree
 }
 
 // newSystem finds out which targets there are. It loads none.
 func newSystem() (*system, error) {
 	l := loader.New()
-	s := &system{loader: l, user: userobj.NewStore(l), stats: fs.NewStats(), absent: map[*bpf.Target]error{}}
+	s := &system{loader: l, user: userobj.NewStore(l, "errors", "pinned"), stats: fs.NewStats(), absent: map[*bpf.Target]error{}}
 	if err := s.loader.CheckKernel(); err != nil {
 		return nil, err
 	}

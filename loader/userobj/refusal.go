@@ -58,7 +58,8 @@ type Failures struct {
 	count int
 }
 
-func (f *Failures) add(what string, err error) {
+// Add adds what has failed, with the verifier's log where it is a Refusal.
+func (f *Failures) Add(what string, err error) {
 	var errno unix.Errno
 	errors.As(err, &errno)
 	text := fmt.Sprintf("==> %s: %s %s <==\n%v\n", what, unix.ErrnoName(errno), time.Now().Format(time.RFC3339), err)

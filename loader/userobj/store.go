@@ -23,7 +23,8 @@ import (
 type Store struct {
 	Failures Failures
 
-	loader *loader.Loader
+	loader   *loader.Loader
+	reserved []string
 
 	// changing is held by whoever loads or removes: one at a time.
 	changing sync.Mutex
@@ -33,9 +34,9 @@ type Store struct {
 	objects map[string]*Object
 }
 
-// NewStore returns a Store that loads by l.
-func NewStore(l *loader.Loader) *Store {
-	return &Store{loader: l, objects: map[string]*Object{}}
+// NewStore returns a Store that loads by l. No object has a reserved name.
+func NewStore(l *loader.Loader, reserved ...string) *Store {
+	return &Store{loader: l, reserved: reserved, objects: map[string]*Object{}}
 }
 
 // maxName is the longest file name.
@@ -60,11 +61,14 @@ func Name(file string) (string, error) {
 }
 
 // Check returns nil when a file of that name can be put in the store: EINVAL where
-// it is no name for one, EEXIST where another file's object has its name.
+// it is no name for one, EEXIST where its object's name is reserved or another's.
 func (s *Store) Check(file string) error {
 	name, err := Name(file)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(s.reserved, name) {
+		return fmt.Errorf("the name %s is taken: %w", name, unix.EEXIST)
 	}
 	if o := s.Object(name); o != nil && o.File != file {
 		return fmt.Errorf("%s holds the name %s: %w", o.File, name, unix.EEXIST)
@@ -81,7 +85,7 @@ func (s *Store) Put(file string, content []byte) error {
 	defer s.changing.Unlock()
 	err := s.put(file, content)
 	if err != nil && len(content) > 0 { // else it was closed before anything was written
-		s.Failures.add(file, err)
+		s.Failures.Add(file, err)
 	}
 	return err
 }
@@ -173,7 +177,7 @@ func (s *Store) LoadDir(dir string) error {
 		}
 		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
-			s.Failures.add(e.Name(), err)
+			s.Failures.Add(e.Name(), err)
 			continue
 		}
 		s.Put(e.Name(), content)

@@ -69,7 +69,7 @@ func (s *Store) SetVariable(object, variable string, text []byte) error {
 		err = o.live(v, func(now []byte) { copy(now, value) })
 	}
 	if err != nil {
-		s.Failures.add(fmt.Sprintf("%s/vars/%s", object, variable), err)
+		s.Failures.Add(fmt.Sprintf("%s/vars/%s", object, variable), err)
 	}
 	return err
 }
