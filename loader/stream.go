@@ -219,7 +219,8 @@ func (s *Stream) readBatch(ctx context.Context, buf []byte) (int, error) {
 			// A million objects without output, or a program that asks to be run
 			// again on the same object: there is more to come.
 		case err == unix.EAGAIN:
-			return 0, fmt.Errorf("%s: the program asks for ever to be run on the same object again: %w", s.name, err)
+			// Not EAGAIN itself: of a file it makes some readers wait for ever.
+			return 0, fmt.Errorf("%s: the program asks for ever to be run on the same object again: %w", s.name, unix.EDEADLK)
 		case err == unix.E2BIG:
 			return 0, fmt.Errorf("%s: a record is larger than the kernel's buffer of %d bytes: %w", s.name, batchSize, err)
 		default:

@@ -101,6 +101,8 @@ func lines(text string, pids []int) string {
 		first, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "pid:")), " ")
 		if pid, err := strconv.Atoi(first); err == nil {
 			keep = slices.Contains(pids, pid)
+		} else if first == "tgid" || first == "===" { // the first and last line
+			keep = true
 		}
 		if keep {
 			kept = append(kept, line)
