@@ -77,7 +77,8 @@ func sameNS(tid uint32, kind string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	own, err := os.Stat("/proc/self/ns/" + kind)
+	// Not that of /proc/self: the first thread may be left in another (inNetNS).
+	own, err := os.Stat("/proc/thread-self/ns/" + kind)
 	return err == nil && os.SameFile(own, theirs), err
 }
 
