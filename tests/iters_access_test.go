@@ -22,18 +22,11 @@ func without(t testing.TB, f func() error, capabilities ...int) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends
-		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		var sets [2]unix.CapUserData
-		if err := unix.Capget(&header, &sets[0]); err != nil {
-			done <- err
-			return
-		}
 		for _, c := range capabilities {
-			sets[c/32].Effective &^= 1 << (c % 32)
-		}
-		if err := unix.Capset(&header, &sets[0]); err != nil {
-			done <- err
-			return
+			if err := dropCapability(c); err != nil {
+				done <- err
+				return
+			}
 		}
 		done <- f()
 	}()

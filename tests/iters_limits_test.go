@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readSome reads as cat does, and returns what came before an error.
-func readSome(t testing.TB, path string) (text []byte, err error) {
+// readToError reads as cat does, and returns what came before an error.
+func readToError(t testing.TB, path string) (text []byte, err error) {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -40,18 +40,18 @@ func TestItersAtTheLimits(t *testing.T) {
 	m.mustPut(t, "hostile")
 	tasks := strings.Count(m.read(t, "tasks/threads"), "\n")
 
-	if text, err := readSome(t, m.path("iters/hostile/again_for_ever")); !errors.Is(err, unix.EDEADLK) || len(text) > 0 {
+	if text, err := readToError(t, m.path("iters/hostile/again_for_ever")); !errors.Is(err, unix.EDEADLK) || len(text) > 0 {
 		t.Errorf("a program that asks for ever for one object: %d bytes, %v", len(text), err)
 	}
-	text, err := readSome(t, m.path("iters/hostile/too_large"))
+	text, err := readToError(t, m.path("iters/hostile/too_large"))
 	if !errors.Is(err, unix.E2BIG) || strings.Count(string(text), "\n") != 3 {
 		t.Errorf("an object that the buffer does not hold: %q, %v", text, err)
 	}
-	text, err = readSome(t, m.path("iters/hostile/large"))
+	text, err = readToError(t, m.path("iters/hostile/large"))
 	if n := len(text) / 32767; err != nil || len(text)%32767 != 0 || n < tasks/2 {
 		t.Errorf("objects of 32767 bytes: %d bytes, %v", len(text), err)
 	}
-	text, err = readSome(t, m.path("iters/hostile/again_once"))
+	text, err = readToError(t, m.path("iters/hostile/again_once"))
 	if n := strings.Count(string(text), "\n"); err != nil || n < tasks/2 {
 		t.Errorf("a program that asks once for each of %d objects: %d lines, %v", tasks, n, err)
 	}
@@ -68,7 +68,7 @@ func TestSilentProgram(t *testing.T) {
 	m := newMount(t)
 	m.mustPut(t, "hostile")
 	many := newMap(t, &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 2_500_000})
-	if text, err := readSome(t, m.path("maps/"+mapID(t, many)+"/iters/hostile/silent")); err != nil || string(text) != "end\n" {
+	if text, err := readToError(t, m.path("maps/"+mapID(t, many)+"/iters/hostile/silent")); err != nil || string(text) != "end\n" {
 		t.Errorf("%q, %v", text, err)
 	}
 }

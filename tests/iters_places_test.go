@@ -28,7 +28,7 @@ func TestItersOfTasks(t *testing.T) {
 	m := newMount(t)
 	pids := zoo.New(t)
 	programs := map[string]string{"task": "task/dump_task", "task_file": "task_file/dump_task_file"}
-	if kernelHas(t, "task_vma") {
+	if kernelHas(t, "bpf_iter__task_vma") {
 		programs["task_vma"] = "task_vma/dump_vma"
 	}
 	m.mustPut(t, "bpf_map")

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/tests/need"
@@ -36,17 +35,6 @@ func (m *mount) mustPut(t testing.TB, names ...string) {
 			t.Fatalf("%v\n%s", err, m.read(t, "iters/errors"))
 		}
 	}
-}
-
-// kernelHas reports whether the running kernel has an iterator target.
-func kernelHas(t testing.TB, target string) bool {
-	t.Helper()
-	types, err := btf.LoadKernelSpec()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = types.AnyTypeByName("bpf_iter__" + target)
-	return err == nil
 }
 
 // A pinner pins iterators in a BPF filesystem of the test's own: with bpftool,
@@ -163,7 +151,7 @@ func TestItersAgreeWithPins(t *testing.T) {
 	} {
 		what := test.object + "/" + test.program
 		err := m.put(t, test.object)
-		if !kernelHas(t, test.target) || strings.Contains("tcp ipv6_route", test.object) && !hasConfig() {
+		if !kernelHas(t, "bpf_iter__"+test.target) || strings.Contains("tcp ipv6_route", test.object) && !hasConfig() {
 			if !errors.Is(err, unix.EOPNOTSUPP) {
 				t.Errorf("%s, which this kernel lacks: %v", what, err)
 			}

@@ -7,10 +7,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
 )
 
@@ -25,26 +25,23 @@ func self() fs.Caller {
 }
 
 // tgid returns the process id of a caller, whom requests name by thread.
-func tgid(tid uint32) (string, error) { return statusField(tid, "Tgid") }
-
-// statusField returns a field of a caller's /proc/<tid>/status.
-func statusField(tid uint32, name string) (string, error) {
+func tgid(tid uint32) (string, error) {
 	status, err := procFile(tid, "status")
 	if err != nil {
 		return "", err
 	}
 	defer status.Close()
-	var text [4096]byte
-	n, err := status.Read(text[:])
+	var head [512]byte
+	n, err := status.Read(head[:])
 	if err != nil {
-		return "", fmt.Errorf("find the caller's %s: %w", name, err)
+		return "", fmt.Errorf("find the reader's process: %w", err)
 	}
-	_, rest, found := bytes.Cut(text[:n], []byte("\n"+name+":\t"))
-	value, _, ended := bytes.Cut(rest, []byte("\n"))
+	_, rest, found := bytes.Cut(head[:n], []byte("\nTgid:\t"))
+	id, _, ended := bytes.Cut(rest, []byte("\n"))
 	if !found || !ended {
-		return "", fmt.Errorf("no %s in the status of %d", name, tid)
+		return "", fmt.Errorf("find the reader's process: no Tgid in the status of %d", tid)
 	}
-	return string(value), nil
+	return string(id), nil
 }
 
 // netNS opens the network namespace of a caller.
@@ -62,43 +59,28 @@ func procFile(tid uint32, name string) (*os.File, error) {
 // foreignNetNS opens the network namespace of a caller; nil where it is the
 // daemon's own.
 func foreignNetNS(tid uint32) (*os.File, error) {
-	if same, err := sameNS(tid, "net"); err != nil || same {
+	if tid == 0 {
+		return nil, errInvisible
+	}
+	theirs, err := os.Stat(fmt.Sprintf("/proc/%d/ns/net", tid))
+	if err != nil {
+		return nil, err
+	}
+	// Not that of /proc/self: the first thread may be left in another (inNetNS).
+	own, err := os.Stat("/proc/thread-self/ns/net")
+	if err != nil || os.SameFile(own, theirs) {
 		return nil, err
 	}
 	return netNS(tid)
 }
 
-// sameNS reports whether a caller and the daemon are in one namespace of a kind.
-func sameNS(tid uint32, kind string) (bool, error) {
-	if tid == 0 {
-		return false, errInvisible
-	}
-	theirs, err := os.Stat(fmt.Sprintf("/proc/%d/ns/%s", tid, kind))
-	if err != nil {
-		return false, err
-	}
-	// Not that of /proc/self: the first thread may be left in another (inNetNS).
-	own, err := os.Stat("/proc/thread-self/ns/" + kind)
-	return err == nil && os.SameFile(own, theirs), err
-}
-
-// mayLoad returns nil when a caller may load BPF programs: as bpf(2) has it, with
-// CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN, in the daemon's user namespace.
+// mayLoad returns nil when a caller may load BPF programs, as bpf(2) has it.
 func mayLoad(c fs.Caller) error {
-	same, err := sameNS(c.TID, "user")
-	if err != nil {
-		return err
-	}
-	text, err := statusField(c.TID, "CapEff")
-	if err != nil {
-		return err
-	}
-	set, err := strconv.ParseUint(text, 16, 64)
-	if err != nil {
-		return err
-	}
-	has := func(capability int) bool { return set&(1<<capability) != 0 }
-	if same && (has(unix.CAP_SYS_ADMIN) || has(unix.CAP_BPF) && has(unix.CAP_PERFMON)) {
+	r := bpf.Reader(c)
+	switch {
+	case r.TID == 0:
+		return errInvisible
+	case r.Capable(unix.CAP_SYS_ADMIN), r.Capable(unix.CAP_BPF) && r.Capable(unix.CAP_PERFMON):
 		return nil
 	}
 	return fmt.Errorf("to load programs takes CAP_BPF and CAP_PERFMON: %w", unix.EPERM)

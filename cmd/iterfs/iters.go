@@ -108,34 +108,3 @@ func (s *system) removeObject(_ context.Context, r fs.Request) error {
 	}
 	return s.user.Remove(last(r).Name)
 }
-
-func (s *system) variables(_ context.Context, r fs.Request, _ string) iter.Seq2[fs.Object, error] {
-	return func(yield func(fs.Object, error) bool) {
-		o, err := s.objectIn(r, 1)
-		if err != nil {
-			yield(fs.Object{}, err)
-			return
-		}
-		for _, name := range o.Variables() {
-			if !yield(fs.Object{Name: name, Birth: o.Birth, Modified: o.Loaded}, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (s *system) openVariable(_ context.Context, r fs.Request) (fs.Stream, error) {
-	o, err := s.objectIn(r, 2)
-	if err != nil {
-		return nil, err
-	}
-	text, err := o.AppendVariable(nil, last(r).Name)
-	return fs.Text(text), err
-}
-
-func (s *system) writeVariable(_ context.Context, r fs.Request) (fs.Sink, error) {
-	object, variable := r.Objects[len(r.Objects)-2].Name, last(r).Name
-	return func(_ context.Context, text []byte) error {
-		return fs.Told(s.user.SetVariable(object, variable, text))
-	}, mayLoad(r.Caller)
-}

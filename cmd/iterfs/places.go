@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/bpf/cgroup"
 	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/loader"
 	"github.com/iterfs/iterfs/loader/userobj"
@@ -27,33 +28,47 @@ type place struct {
 	path, doc string
 	// targets are those whose programs are there; nil for all.
 	targets []string
-	// narrow makes a program visit the object alone.
-	narrow func(o fs.Object, p *bpf.Params) (release io.Closer, err error)
+	// narrow makes a program visit the object alone. The caller closes what it returns.
+	narrow func(o fs.Object, p *bpf.Params) (io.Closer, error)
 	// exists generates the object while it exists.
 	exists func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error]
 }
 
 var (
-	taskTargets = []string{"task", "task_file", "task_vma"}
-	mapTargets  = []string{"bpf_map_elem", "sockmap", "bpf_sk_storage_map"}
+	taskTargets   = []string{"task", "task_file", "task_vma"}
+	mapTargets    = []string{"bpf_map_elem", "sockmap", "bpf_sk_storage_map"}
+	cgroupTargets = []string{"cgroup"}
 
 	everything = &place{}
 	places     = []place{
-		{path: "tasks/<pid>", doc: "process", targets: taskTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
-			p.PID = uint32(o.ID)
-			return nil, nil
-		}},
-		{path: "tasks/<pid>/task/<tid>", doc: "thread", targets: taskTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
-			p.TID = uint32(o.ID)
-			return nil, nil
-		}},
-		{path: "maps/<id>", doc: "map", targets: mapTargets, narrow: func(o fs.Object, p *bpf.Params) (io.Closer, error) {
-			m, err := ebpf.NewMapFromID(ebpf.MapID(o.ID))
-			p.Map = m
-			return m, err
-		}},
+		{path: "tasks/<pid>", doc: "process", targets: taskTargets, narrow: toProcess},
+		{path: "tasks/<pid>/task/<tid>", doc: "thread", targets: taskTargets, narrow: toThread},
+		{path: "maps/<id>", doc: "map", targets: mapTargets, narrow: toMap},
+		{path: "cgroups/<cgroup>...", doc: "cgroup and those below it", targets: cgroupTargets, narrow: toCgroup},
+		{path: "cgroups/v1/<cgroup>...", doc: "cgroup of v1 and those below it", targets: cgroupTargets, narrow: toCgroup},
 	}
 )
+
+func toProcess(o fs.Object, p *bpf.Params) (io.Closer, error) {
+	p.PID = uint32(o.ID)
+	return nil, nil
+}
+
+func toThread(o fs.Object, p *bpf.Params) (io.Closer, error) {
+	p.TID = uint32(o.ID)
+	return nil, nil
+}
+
+func toMap(o fs.Object, p *bpf.Params) (io.Closer, error) {
+	m, err := ebpf.NewMapFromID(ebpf.MapID(o.ID))
+	p.Map = m
+	return m, err
+}
+
+func toCgroup(o fs.Object, p *bpf.Params) (_ io.Closer, err error) {
+	*p, err = cgroup.Params(bpf.Key{ID: uint32(o.ID), Birth: o.Birth}, p.Order)
+	return p.Cgroup, err // nil, which can be closed too, of v2
+}
 
 // orders are the suffixes of a cgroup program's file, by the order of its walk.
 var orders = map[string]bpf.Order{

@@ -8,30 +8,44 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 )
 
-// Variables returns the names of the object's global variables, in order.
-func (o *Object) Variables() []string { return slices.Sorted(maps.Keys(o.spec.Variables)) }
-
-// IsConstant reports whether a variable is fixed when the object is loaded.
-func (o *Object) IsConstant(variable string) bool {
-	v := o.spec.Variables[variable]
-	return v != nil && v.Constant()
+// A Variable is a global variable of an object: one of its section .data or .bss,
+// which programs change, or a constant of .rodata.
+type Variable struct {
+	Name     string
+	Type     btf.Type // nil where the object has no BTF of it
+	Size     int
+	Constant bool
 }
 
-// AppendVariable appends the value that a variable has just now, as text of its
-// type and a newline.
-func (o *Object) AppendVariable(dst []byte, variable string) ([]byte, error) {
+// Variables returns the object's by their names' order.
+func (o *Object) Variables() []Variable {
+	var all []Variable
+	for _, name := range slices.Sorted(maps.Keys(o.spec.Variables)) {
+		v := Variable{Name: name, Size: len(o.spec.Variables[name].Value), Constant: o.spec.Variables[name].Constant()}
+		if t := o.spec.Variables[name].Type; t != nil {
+			v.Type = t.Type
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// Value returns what a variable holds just now.
+func (o *Object) Value(variable string) ([]byte, error) {
 	v := o.spec.Variables[variable]
 	if v == nil {
-		return dst, unix.ENOENT
+		return nil, unix.ENOENT
 	}
+	value := slices.Clone(v.Value)
 	if v.Constant() {
-		return append(typeOf(v).append(dst, v.Value), '\n'), nil
+		return value, nil
 	}
-	err := o.live(v, func(value []byte) { dst = append(typeOf(v).append(dst, value), '\n') })
-	return dst, err
+	err := o.live(v, func(now []byte) { copy(value, now) })
+	return value, err
 }
 
 // live calls f with the memory of a variable that is not constant, as programs see
@@ -48,30 +62,32 @@ func (o *Object) live(v *ebpf.VariableSpec, f func(value []byte)) error {
 	})
 }
 
-// SetVariable gives a variable of an object the value of a text. One of .data or
-// .bss has it at once; for a constant the object is loaded anew and takes the
-// place of the other, whose other variables it takes over. It is EINVAL for what
-// is no value of the type, ERANGE for one that the type has no room for.
-func (s *Store) SetVariable(object, variable string, text []byte) error {
+// SetValue gives a variable of an object a value of its size. One of .data or .bss
+// has it at once; for a constant the object is loaded anew and takes the place of
+// the other, whose other variables it takes over. Failures has what goes wrong.
+func (s *Store) SetValue(object, variable string, value []byte) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	err := s.setValue(object, variable, value)
+	if err != nil {
+		s.Failures.Add(fmt.Sprintf("%s/vars/%s", object, variable), err)
+	}
+	return err
+}
+
+func (s *Store) setValue(object, variable string, value []byte) error {
 	o := s.Object(object)
 	if o == nil || o.spec.Variables[variable] == nil {
 		return unix.ENOENT
 	}
 	v := o.spec.Variables[variable]
-	value, err := typeOf(v).parse(text)
 	switch {
-	case err != nil:
+	case len(value) != len(v.Value):
+		return fmt.Errorf("%d bytes for a variable of %d: %w", len(value), len(v.Value), unix.EINVAL)
 	case v.Constant():
-		err = s.loadWith(o, variable, value)
-	default:
-		err = o.live(v, func(now []byte) { copy(now, value) })
+		return s.loadWith(o, variable, value)
 	}
-	if err != nil {
-		s.Failures.Add(fmt.Sprintf("%s/vars/%s", object, variable), err)
-	}
-	return err
+	return o.live(v, func(now []byte) { copy(now, value) })
 }
 
 // loadWith loads an object with another value of a constant. s.changing is held.
