@@ -22,6 +22,7 @@ const maxObject = 16 << 20
 func (s *system) iterEntries() []fs.Entry {
 	return append([]fs.Entry{
 		{Path: "iters", Dir: true, Private: true},
+		s.pinnedEntry(),
 		{Path: "iters/errors", Open: func(context.Context, fs.Request) (fs.Stream, error) {
 			return fs.Text(s.user.Failures.Append(nil)), nil
 		}},
