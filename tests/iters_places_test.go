@@ -113,7 +113,6 @@ func TestItersOfMaps(t *testing.T) {
 			t.Errorf("%s has %q", dir, names)
 		}
 		same(t, kind.String(), plain, dir+"/map_elem/dump_map_elem", p.pin(t, "map_elem", "dump_map_elem", id))
-		os.Remove(p.dir + "/map_elem_dump_map_elem")
 	}
 	// A wrong kind of map, a value of another size, no map.
 	small := newMap(t, &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1})
