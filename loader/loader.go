@@ -28,8 +28,9 @@ type Loader struct {
 	targets  map[*bpf.Target]*ebpf.CollectionSpec
 	programs programs
 
-	memlock   func() error
-	taskByTID func() (bool, error)
+	memlock    func() error
+	taskByTID  func() (bool, error)
+	sharedOnce func() (bool, error)
 }
 
 // New returns a Loader that has loaded nothing yet.
@@ -38,6 +39,7 @@ func New() *Loader {
 	// Kernels before 5.11 account BPF memory against RLIMIT_MEMLOCK.
 	l.memlock = sync.OnceValue(rlimit.RemoveMemlock)
 	l.taskByTID = sync.OnceValues(l.probeTaskByTID)
+	l.sharedOnce = sync.OnceValues(l.probeSharedOnce)
 	return l
 }
 

@@ -14,12 +14,12 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 )
 
-// Attach starts a run of a program that is no target's; errors call it by name.
-// What cannot be narrowed as asked for is refused: nobody would leave out the
-// other objects.
-func (l *Loader) Attach(program *ebpf.Program, name string, p bpf.Params) (*Stream, error) {
+// Attach starts a run of a program that is no target's, over what the kernel calls
+// target; errors call it by name. What cannot be narrowed as asked for is refused:
+// nobody would leave out the other objects.
+func (l *Loader) Attach(program *ebpf.Program, target, name string, p bpf.Params) (*Stream, error) {
 	s := &Stream{name: name}
-	err := l.canNarrow(&p)
+	err := l.narrow(target, &p)
 	if err == nil {
 		err = inNetNS(p.NetNS, func() (err error) {
 			s.link, s.iter, err = attach(program.FD(), &p)
@@ -45,10 +45,10 @@ func OpenPinned(path string, netNS *os.File) (*Stream, error) {
 	return s, nil
 }
 
-// Pin attaches a program with the parameters and pins the link in a BPF
+// Pin attaches a program as Attach does and pins the link in a BPF
 // filesystem, where it stays.
-func (l *Loader) Pin(program *ebpf.Program, p bpf.Params, path string) error {
-	if err := l.canNarrow(&p); err != nil {
+func (l *Loader) Pin(program *ebpf.Program, target string, p bpf.Params, path string) error {
+	if err := l.narrow(target, &p); err != nil {
 		return err
 	}
 	fd, err := createLink(program.FD(), &p)
@@ -63,14 +63,21 @@ func (l *Loader) Pin(program *ebpf.Program, p bpf.Params, path string) error {
 	return attached.Pin(path)
 }
 
-// canNarrow refuses the parameters that this kernel would not heed.
-func (l *Loader) canNarrow(p *bpf.Params) error {
+// narrow refuses parameters that this kernel would not heed. Of a process whose
+// threads would have what they share visited again, it leaves the first thread.
+func (l *Loader) narrow(target string, p *bpf.Params) error {
 	if p.TID == 0 && p.PID == 0 && p.PIDFD == nil {
 		return nil
 	}
 	ok, err := l.taskByTID()
 	if err == nil && !ok {
 		err = fmt.Errorf("this kernel cannot iterate over a single process (it came with Linux 6.1): %w", errors.ErrUnsupported)
+	}
+	if err != nil || p.PID == 0 || target == "task" {
+		return err
+	}
+	if ok, err = l.sharedOnce(); err == nil && !ok {
+		p.TID, p.PID = p.PID, 0
 	}
 	return err
 }

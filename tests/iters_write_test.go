@@ -76,7 +76,7 @@ func TestWaysToCopy(t *testing.T) {
 		if err := os.Remove(into); err != nil {
 			t.Errorf("%s: remove: %v", script, err)
 		}
-		if names := list(t, m.path("iters")); !slices.Equal(names, []string{"errors"}) {
+		if names := list(t, m.path("iters")); !slices.Equal(names, []string{"errors", "pinned"}) {
 			t.Errorf("%s: iters has %q", script, names)
 		}
 		if _, err := os.Stat(m.path("iters/it")); !errors.Is(err, unix.ENOENT) {
@@ -120,7 +120,7 @@ func TestBadObjects(t *testing.T) {
 		if err := os.WriteFile(m.path("iters/"+test.file), test.content, 0o600); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", test.what, err, test.want)
 		}
-		if names := list(t, m.path("iters")); !slices.Equal(names, []string{"bpf_map", "bpf_map.bpf.o", "errors"}) {
+		if names := list(t, m.path("iters")); !slices.Equal(names, []string{"bpf_map", "bpf_map.bpf.o", "errors", "pinned"}) {
 			t.Fatalf("%s: iters has %q", test.what, names)
 		}
 	}
@@ -248,7 +248,7 @@ func TestRsyncAndOthersThatRename(t *testing.T) {
 	if out, err := exec.Command("mv", m.path("iters/task.bpf.o"), m.path("iters/it.o")).CombinedOutput(); err != nil {
 		t.Errorf("mv: %v, %s", err, out)
 	}
-	if names := list(t, m.path("iters")); !slices.Equal(names, []string{"errors", "it", "it.o"}) {
+	if names := list(t, m.path("iters")); !slices.Equal(names, []string{"errors", "it", "it.o", "pinned"}) {
 		t.Errorf("iters has %q", names)
 	}
 }

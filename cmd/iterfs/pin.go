@@ -58,7 +58,7 @@ can be left out where there is but one. rm PATH removes it.`,
 				defer m.Close()
 				params.Map = m
 			}
-			if err := o.Pin(program.Name, params, path); err != nil {
+			if err := o.Pin(program, params, path); err != nil {
 				return fmt.Errorf("pin %s as %s: %w", program.Name, path, err)
 			}
 			return nil

@@ -129,16 +129,19 @@ func (o *Object) use(f func(c *ebpf.Collection) error) error {
 // Run starts a run of a program, whose output are its records.
 func (o *Object) Run(program string, p bpf.Params) (s *loader.Stream, err error) {
 	err = o.use(func(c *ebpf.Collection) error {
-		if o.Program(program) == nil {
+		known := o.Program(program)
+		if known == nil {
 			return unix.ENOENT
 		}
-		s, err = o.loader.Attach(c.Programs[program], o.Name+"/"+program, p)
+		s, err = o.loader.Attach(c.Programs[program], known.Target, o.Name+"/"+program, p)
 		return err
 	})
 	return s, err
 }
 
-// Pin pins a program, attached with the parameters, in a BPF filesystem.
-func (o *Object) Pin(program string, p bpf.Params, path string) error {
-	return o.use(func(c *ebpf.Collection) error { return o.loader.Pin(c.Programs[program], p, path) })
+// Pin pins a program of the object, attached with the parameters, in a BPF filesystem.
+func (o *Object) Pin(program *Program, p bpf.Params, path string) error {
+	return o.use(func(c *ebpf.Collection) error {
+		return o.loader.Pin(c.Programs[program.Name], program.Target, p, path)
+	})
 }
