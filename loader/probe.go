@@ -67,9 +67,9 @@ func (l *Loader) probeTaskByTID() (bool, error) {
 	return false, nil
 }
 
-// probeSharedOnce finds out whether a run over the threads of a process visits once
-// what they share, as since 6.7: before, each thread's files were visited, though
-// they are all the same. The kernel function that tells came with the same release.
+// probeSharedOnce finds out whether a run over the files of a process visits once
+// those that its threads share, as since 6.7. The kernel function that tells came
+// with the same release.
 func (l *Loader) probeSharedOnce() (bool, error) {
 	types, err := l.kernelTypes()
 	if err != nil {

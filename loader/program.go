@@ -64,7 +64,7 @@ func (l *Loader) Pin(program *ebpf.Program, target string, p bpf.Params, path st
 }
 
 // narrow refuses parameters that this kernel would not heed. Of a process whose
-// threads would have what they share visited again, it leaves the first thread.
+// threads would have the files they share visited again, it leaves the first thread.
 func (l *Loader) narrow(target string, p *bpf.Params) error {
 	if p.TID == 0 && p.PID == 0 && p.PIDFD == nil {
 		return nil
@@ -73,7 +73,7 @@ func (l *Loader) narrow(target string, p *bpf.Params) error {
 	if err == nil && !ok {
 		err = fmt.Errorf("this kernel cannot iterate over a single process (it came with Linux 6.1): %w", errors.ErrUnsupported)
 	}
-	if err != nil || p.PID == 0 || target == "task" {
+	if err != nil || p.PID == 0 || target != "task_file" {
 		return err
 	}
 	if ok, err = l.sharedOnce(); err == nil && !ok {

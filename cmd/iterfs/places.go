@@ -36,13 +36,14 @@ type place struct {
 
 var (
 	taskTargets   = []string{"task", "task_file", "task_vma"}
+	threadTargets = []string{"task", "task_file"} // mappings are the process's
 	mapTargets    = []string{"bpf_map_elem", "sockmap", "bpf_sk_storage_map"}
 	cgroupTargets = []string{"cgroup"}
 
 	everything = &place{}
 	places     = []place{
 		{path: "tasks/<pid>", doc: "process", targets: taskTargets, narrow: toProcess},
-		{path: "tasks/<pid>/task/<tid>", doc: "thread", targets: taskTargets, narrow: toThread},
+		{path: "tasks/<pid>/task/<tid>", doc: "thread", targets: threadTargets, narrow: toThread},
 		{path: "maps/<id>", doc: "map", targets: mapTargets, narrow: toMap},
 		{path: "cgroups/<cgroup>...", doc: "cgroup and those below it", targets: cgroupTargets, narrow: toCgroup},
 		{path: "cgroups/v1/<cgroup>...", doc: "cgroup of v1 and those below it", targets: cgroupTargets, narrow: toCgroup},
