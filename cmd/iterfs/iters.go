@@ -14,9 +14,6 @@ import (
 	"github.com/iterfs/iterfs/loader/userobj"
 )
 
-// maxObject is the largest file of a user's object.
-const maxObject = 16 << 20
-
 // iterEntries is the directory iters: users' BPF objects, as files to be copied
 // and as directories of their programs and variables.
 func (s *system) iterEntries() []fs.Entry {
@@ -31,7 +28,7 @@ func (s *system) iterEntries() []fs.Entry {
 			Objects: s.userObjects,
 			Open:    s.openObject,
 			Write:   s.writeObject,
-			Collect: maxObject,
+			Collect: userobj.MaxSize,
 			Create:  s.createObject,
 			Remove:  s.removeObject,
 		},

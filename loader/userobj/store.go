@@ -39,6 +39,9 @@ func NewStore(l *loader.Loader, reserved ...string) *Store {
 	return &Store{loader: l, reserved: reserved, objects: map[string]*Object{}}
 }
 
+// MaxSize is that of the largest file of an object.
+const MaxSize = 16 << 20
+
 // maxName is the longest file name.
 const maxName = 255
 
@@ -167,20 +170,32 @@ func (s *Store) Close() {
 
 // LoadDir loads the files *.o of a directory. Failures has those that do not load.
 func (s *Store) LoadDir(dir string) error {
-	entries, err := os.ReadDir(dir)
+	files, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".o") {
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".o") {
 			continue
 		}
-		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		content, err := readFile(filepath.Join(dir, f.Name()))
 		if err != nil {
-			s.Failures.Add(e.Name(), err)
+			s.Failures.Add(f.Name(), err)
 			continue
 		}
-		s.Put(e.Name(), content)
+		s.Put(f.Name(), content)
 	}
 	return nil
+}
+
+func readFile(path string) ([]byte, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file: %w", path, unix.EINVAL)
+	case info.Size() > MaxSize:
+		return nil, fmt.Errorf("%s has %d bytes, of at most %d: %w", path, info.Size(), MaxSize, unix.EFBIG)
+	}
+	return os.ReadFile(path)
 }

@@ -217,10 +217,16 @@ func TestLoadDir(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "README"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Truncate(filepath.Join(dir, "README"), MaxSize+1); err != nil {
+		t.Fatal(err)
+	}
+	os.Link(filepath.Join(dir, "README"), filepath.Join(dir, "huge.o"))
+	os.Mkdir(filepath.Join(dir, "dir.o"), 0o700)
+	os.Symlink("nowhere", filepath.Join(dir, "dangling.o"))
 	if err := s.LoadDir(dir); err != nil {
 		t.Fatal(err)
 	}
-	if s.Object("udp") == nil || s.Object("bpf_map") == nil || len(s.Objects()) != 2 || s.Failures.Count() != 1 {
+	if s.Object("udp") == nil || s.Object("bpf_map") == nil || len(s.Objects()) != 2 || s.Failures.Count() != 4 {
 		t.Errorf("%d objects, %s", len(s.Objects()), s.Failures.Append(nil))
 	}
 	if err := s.LoadDir(filepath.Join(dir, "missing")); !errors.Is(err, unix.ENOENT) {
