@@ -32,12 +32,29 @@ func Errno(err error) unix.Errno {
 	return unix.EIO
 }
 
-// expected tells the errors that readers cause or that races bring from those
+// expected tells the errors that readers and writers cause or that races bring from those
 // that the log must tell of.
-func expected(errno unix.Errno) bool {
+func expected(err error, errno unix.Errno) bool {
+	if errors.As(err, new(told)) {
+		return true
+	}
 	switch errno {
 	case 0, unix.ENOENT, unix.ENOTDIR, unix.EISDIR, unix.ELOOP, unix.EINVAL, unix.ESRCH, unix.EINTR, unix.EACCES, unix.EAGAIN:
 		return true
+	case unix.EROFS, unix.EPERM, unix.EXDEV, unix.EEXIST, unix.EFBIG, unix.ENAMETOOLONG:
+		return true // of writers
 	}
 	return false
 }
+
+// Told marks an error of which users are told elsewhere: the log need not.
+func Told(err error) error {
+	if err == nil {
+		return nil
+	}
+	return told{err}
+}
+
+type told struct{ error }
+
+func (t told) Unwrap() error { return t.error }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 )
 
 // listing is an open directory: what it held when it was last read from the start.
@@ -16,32 +17,62 @@ type listing struct {
 	entries []fuse.DirEntry
 }
 
+// handle is an open file, to be read, written or both.
+type handle struct {
+	r *Reader
+	w *Writer
+}
+
 func (s *server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	defer s.stats.Open.since(time.Now())
 	ctx, caller := request(cancel, &in.InHeader)
 	n := s.node(in.NodeId)
-	r, err := n.Open(ctx, caller)
+	var f handle
+	var err error
+	access := in.Flags & unix.O_ACCMODE
+	if access != unix.O_RDONLY {
+		f.w, err = n.OpenWriter(ctx, caller, in.Flags&unix.O_TRUNC != 0)
+	}
+	if err == nil && !f.w.collects() && access != unix.O_WRONLY {
+		f.r, err = n.Open(ctx, caller)
+	}
 	if err != nil {
 		return s.status("open", n, "", err)
 	}
+	s.opened(f, out)
+	return fuse.OK
+}
+
+func (s *server) opened(f handle, out *fuse.OpenOut) {
 	s.stats.Opens.Add(1)
 	s.mu.Lock()
 	s.handles++
 	out.Fh = s.handles
-	s.files[out.Fh] = r
+	s.files[out.Fh] = f
 	s.mu.Unlock()
 	// The content has no length before it is read, and is never the same twice.
 	out.OpenFlags = fuse.FOPEN_DIRECT_IO
-	return fuse.OK
+	if !f.w.collects() {
+		out.OpenFlags |= fuse.FOPEN_NOFLUSH
+	}
+}
+
+func (s *server) handle(fh uint64) handle {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.files[fh]
 }
 
 func (s *server) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	defer s.stats.Read.since(time.Now())
 	ctx, _ := request(cancel, &in.InHeader)
-	s.mu.Lock()
-	r := s.files[in.Fh]
-	s.mu.Unlock()
-	n, err := r.ReadAt(ctx, buf, int64(in.Offset))
+	var n int
+	var err error
+	if f := s.handle(in.Fh); f.r != nil {
+		n, err = f.r.ReadAt(ctx, buf, int64(in.Offset))
+	} else {
+		n, err = f.w.ReadAt(buf, int64(in.Offset))
+	}
 	s.stats.Bytes.Add(uint64(n))
 	if status := s.status("read", s.node(in.NodeId), "", err); !status.Ok() {
 		return nil, status
@@ -51,13 +82,13 @@ func (s *server) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse
 
 func (s *server) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	s.mu.Lock()
-	r := s.files[in.Fh]
+	f := s.files[in.Fh]
 	delete(s.files, in.Fh)
 	s.mu.Unlock()
-	if r != nil {
-		r.Close()
-		s.stats.Closes.Add(1)
+	if f.r != nil {
+		f.r.Close()
 	}
+	s.stats.Closes.Add(1)
 }
 
 func (s *server) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {

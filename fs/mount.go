@@ -45,11 +45,12 @@ func MountTree(t *Tree, dir string, stats *Stats, log *slog.Logger) (*Mount, err
 		Name:               "iterfs",
 		Options:            []string{"default_permissions"},
 		DirectMountStrict:  true,
-		DirectMountFlags:   unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_RDONLY | unix.MS_NOATIME,
+		DirectMountFlags:   unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME,
 		MaxWrite:           maxRead,
 		DisableXAttrs:      true,
-		DisableReadDirPlus: true, // it costs more than it saves
-		DisableSplice:      true, // likewise
+		DisableReadDirPlus: true,                    // it costs more than it saves
+		DisableSplice:      true,                    // likewise
+		ExtraCapabilities:  fuse.CAP_ATOMIC_O_TRUNC, // else a truncation does not tell whose it is
 		Logger:             slog.NewLogLogger(log.Handler(), slog.LevelError),
 	})
 	if err != nil {

@@ -21,10 +21,11 @@ type server struct {
 	fuse.RawFileSystem // answers ENOSYS
 	stats              *Stats
 	log                *slog.Logger
+	kernel             *fuse.Server // where notices go
 
 	mu      sync.Mutex
 	nodes   map[uint64]*known
-	files   map[uint64]*Reader
+	files   map[uint64]handle
 	dirs    map[uint64]*listing
 	handles uint64 // the last handle given out
 }
@@ -33,6 +34,7 @@ type server struct {
 type known struct {
 	node    *Node
 	lookups uint64
+	gone    bool // the object that it was of has been removed
 }
 
 func newServer(t *Tree, stats *Stats, log *slog.Logger) *server {
@@ -41,7 +43,7 @@ func newServer(t *Tree, stats *Stats, log *slog.Logger) *server {
 		stats:         stats,
 		log:           log,
 		nodes:         map[uint64]*known{},
-		files:         map[uint64]*Reader{},
+		files:         map[uint64]handle{},
 		dirs:          map[uint64]*listing{},
 	}
 	s.nodes[rootIno] = &known{node: t.Root(), lookups: 1}
@@ -49,6 +51,8 @@ func newServer(t *Tree, stats *Stats, log *slog.Logger) *server {
 }
 
 func (s *server) String() string { return "iterfs" }
+
+func (s *server) Init(kernel *fuse.Server) { s.kernel = kernel }
 
 func (s *server) node(id uint64) *Node {
 	s.mu.Lock()
@@ -64,7 +68,7 @@ func (s *server) status(op string, n *Node, name string, err error) fuse.Status 
 		return fuse.OK
 	}
 	var sentence string
-	if !expected(errno) {
+	if !expected(err, errno) {
 		path := n.Path()
 		if name != "" {
 			path = n.pathOf(name)
@@ -90,6 +94,16 @@ func (s *server) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, o
 	if err != nil {
 		return s.status("look up", dir, name, err)
 	}
+	s.fillEntry(n, out)
+	if n.Static() {
+		out.SetEntryTimeout(forever)
+		out.SetAttrTimeout(forever)
+	}
+	return fuse.OK
+}
+
+// fillEntry answers with a node that the kernel then refers to.
+func (s *server) fillEntry(n *Node, out *fuse.EntryOut) {
 	s.mu.Lock()
 	k := s.nodes[n.ino]
 	if k == nil {
@@ -100,11 +114,6 @@ func (s *server) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, o
 	s.mu.Unlock()
 	out.NodeId = n.ino
 	s.fillAttr(n, &out.Attr)
-	if n.Static() {
-		out.SetEntryTimeout(forever)
-		out.SetAttrTimeout(forever)
-	}
-	return fuse.OK
 }
 
 func (s *server) Forget(id, lookups uint64) {
@@ -121,7 +130,16 @@ func (s *server) Forget(id, lookups uint64) {
 
 func (s *server) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	n := s.node(in.NodeId)
+	if s.gone(in.NodeId) {
+		return fuse.ENOENT
+	}
 	s.fillAttr(n, &out.Attr)
+	if in.Flags()&fuse.FUSE_GETATTR_FH != 0 {
+		if w := s.handle(in.Fh()).w; w.collects() {
+			out.Size = w.size()
+			return fuse.OK
+		}
+	}
 	if n.Static() {
 		out.SetTimeout(forever)
 	}
@@ -133,7 +151,12 @@ func (s *server) fillAttr(n *Node, a *fuse.Attr) {
 	a.Mode = n.Mode()
 	a.Nlink = n.nlink()
 	a.Uid, a.Gid = n.owner()
-	a.SetTimes(&s.stats.Started, &s.stats.Started, &s.stats.Started)
+	a.Size = n.object.Size
+	modified := &s.stats.Started
+	if !n.object.Modified.IsZero() {
+		modified = &n.object.Modified
+	}
+	a.SetTimes(modified, modified, modified)
 }
 
 func (s *server) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {

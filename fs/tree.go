@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 )
 
 // An Entry describes one name of the tree, or a family of names.
@@ -20,10 +21,17 @@ type Entry struct {
 	// entry beside it, the name means the fixed entry. Directories that only lead
 	// elsewhere need no entry of their own.
 	Path string
-	// Mode is a file's permissions; 0 for 0444.
+	// Mode is the permissions; 0 for 0444, and 0555 of a directory.
 	Mode uint32
+	// Private leaves an entry and all below it to root: owned by root whatever
+	// object it stands below, and with no permissions for others.
+	Private bool
+	// Lasting says that the objects come, go and change by what is written to the
+	// tree and by nothing else, so that the kernel can keep their entries.
+	Lasting bool
 
-	// Exactly one of the four is set.
+	// Exactly one of the four is set; only Objects may have Open beside it: the
+	// objects are files then, but for those that say they are directories.
 
 	// Open starts the content of a file.
 	Open func(ctx context.Context, r Request) (Stream, error)
@@ -35,7 +43,24 @@ type Entry struct {
 	Objects func(ctx context.Context, r Request, want string) iter.Seq2[Object, error]
 	// Dir makes an empty directory.
 	Dir bool
+
+	// A tree is read-only where the following are nil. The first two ask for
+	// something whose content comes later; they are where a caller is refused.
+
+	// Write opens a file for a new content and returns what takes it.
+	Write func(ctx context.Context, r Request) (Sink, error)
+	// Collect is what a new content can have at most: what was written is taken
+	// at each close, as one. With 0 each write is a content and taken by itself.
+	Collect int
+	// Create names an object that is to be, once its content has been taken.
+	Create func(ctx context.Context, r Request, name string) (Object, error)
+	// Remove removes an object, the last one of the request.
+	Remove func(ctx context.Context, r Request) error
 }
+
+// A Sink takes a new content, which it does not keep, and tells what is wrong
+// with it.
+type Sink func(ctx context.Context, content []byte) error
 
 // An Object is what a component <name> stands for.
 type Object struct {
@@ -43,8 +68,13 @@ type Object struct {
 	// ID is the object's number for the entries below it; Birth tells it from
 	// another that had the number before.
 	ID, Birth uint64
-	// UID and GID own the directory.
+	// UID and GID own it.
 	UID, GID uint32
+	// Dir says that it is a directory although its entry has an Open.
+	Dir bool
+	// Size is a file's, where it is known, and Modified when it was last changed.
+	Size     uint64
+	Modified time.Time
 }
 
 // A Caller is who asks. TID is a thread, as the daemon's pid namespace numbers
@@ -133,7 +163,8 @@ func (t *template) fixed(name string) *template {
 }
 
 func (t *template) check() {
-	if (t.entry.Open != nil || t.entry.Link != nil) && (len(t.children) > 0 || t.object != nil) {
+	isFile := t.entry.Objects == nil && (t.entry.Open != nil || t.entry.Link != nil)
+	if isFile && (len(t.children) > 0 || t.object != nil) {
 		panic(fmt.Sprintf("fs: %s is a file and has entries below it", t.path))
 	}
 	if t.object != nil && t.object != t {

@@ -37,11 +37,26 @@ func linkInfo(p *bpf.Params) ([]uint32, error) {
 }
 
 // attach makes a link of the program with its parameters and an iterator of the
-// link, by bpf(2) itself: the library passes none but a map.
+// link.
 func attach(prog int, p *bpf.Params) (link, iter int, err error) {
-	info, err := linkInfo(p)
+	link, err = createLink(prog, p)
 	if err != nil {
 		return -1, -1, err
+	}
+	create := struct{ linkFD, flags uint32 }{linkFD: uint32(link)}
+	iter, err = bpf.Call(unix.BPF_ITER_CREATE, unsafe.Pointer(&create), unsafe.Sizeof(create))
+	if err != nil {
+		unix.Close(link)
+		return -1, -1, fmt.Errorf("create the iterator: %w", err)
+	}
+	return link, iter, nil
+}
+
+// createLink attaches by bpf(2) itself: the library passes no parameter but a map.
+func createLink(prog int, p *bpf.Params) (int, error) {
+	info, err := linkInfo(p)
+	if err != nil {
+		return -1, err
 	}
 	create := struct {
 		progFD, targetFD, attachType, flags uint32
@@ -53,17 +68,11 @@ func attach(prog int, p *bpf.Params) (link, iter int, err error) {
 		create.info = uint64(uintptr(unsafe.Pointer(&info[0])))
 		create.infoLen = uint32(len(info)) * 4
 	}
-	link, err = bpf.Call(unix.BPF_LINK_CREATE, unsafe.Pointer(&create), unsafe.Sizeof(create))
+	link, err := bpf.Call(unix.BPF_LINK_CREATE, unsafe.Pointer(&create), unsafe.Sizeof(create))
 	runtime.KeepAlive(info)
 	runtime.KeepAlive(p)
 	if err != nil {
-		return -1, -1, fmt.Errorf("attach the iterator: %w", err)
+		return -1, fmt.Errorf("attach the iterator: %w", err)
 	}
-	iterCreate := struct{ linkFD, flags uint32 }{linkFD: uint32(link)}
-	iter, err = bpf.Call(unix.BPF_ITER_CREATE, unsafe.Pointer(&iterCreate), unsafe.Sizeof(iterCreate))
-	if err != nil {
-		unix.Close(link)
-		return -1, -1, fmt.Errorf("create the iterator: %w", err)
-	}
-	return link, iter, nil
+	return link, nil
 }

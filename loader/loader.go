@@ -28,8 +28,9 @@ type Loader struct {
 	targets  map[*bpf.Target]*ebpf.CollectionSpec
 	programs programs
 
-	memlock   func() error
-	taskByTID func() (bool, error)
+	memlock    func() error
+	taskByTID  func() (bool, error)
+	sharedOnce func() (bool, error)
 }
 
 // New returns a Loader that has loaded nothing yet.
@@ -38,6 +39,7 @@ func New() *Loader {
 	// Kernels before 5.11 account BPF memory against RLIMIT_MEMLOCK.
 	l.memlock = sync.OnceValue(rlimit.RemoveMemlock)
 	l.taskByTID = sync.OnceValues(l.probeTaskByTID)
+	l.sharedOnce = sync.OnceValues(l.probeSharedOnce)
 	return l
 }
 
@@ -115,9 +117,6 @@ func (l *Loader) spec(t *bpf.Target) (*ebpf.CollectionSpec, error) {
 }
 
 func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]any) (*ebpf.Collection, error) {
-	if err := l.memlock(); err != nil {
-		return nil, fmt.Errorf("raise the limit on locked memory: %w", err)
-	}
 	spec = spec.Copy()
 	spec.Programs = map[string]*ebpf.ProgramSpec{name: spec.Programs[name]}
 	keepMaps(spec, name)
@@ -130,7 +129,7 @@ func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]
 			return nil, fmt.Errorf("set the constant %s: %w", constant, err)
 		}
 	}
-	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: l.btf})
+	c, err := l.NewCollection(spec, ebpf.CollectionOptions{})
 	var verifier *ebpf.VerifierError
 	switch {
 	case errors.As(err, &verifier):
@@ -140,6 +139,16 @@ func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]
 		return nil, fmt.Errorf("load %s: %w", name, err)
 	}
 	return c, nil
+}
+
+// NewCollection loads a collection with the kernel's BTF that the loader has read.
+// Whoever asks for it closes it.
+func (l *Loader) NewCollection(spec *ebpf.CollectionSpec, o ebpf.CollectionOptions) (*ebpf.Collection, error) {
+	if err := l.memlock(); err != nil {
+		return nil, fmt.Errorf("raise the limit on locked memory: %w", err)
+	}
+	o.Cache = l.btf
+	return ebpf.NewCollectionWithOptions(spec, o)
 }
 
 // keepMaps leaves of an object's maps those that a program refers to.

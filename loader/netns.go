@@ -12,8 +12,11 @@ import (
 
 // inNetNS runs f on a thread of its own that has entered ns. An iterator belongs
 // to the namespace of the thread that creates it. The thread ends with f, so no
-// other goroutine can ever run in ns.
+// other goroutine can ever run in ns. Without ns it runs f on the spot.
 func inNetNS(ns *os.File, f func() error) error {
+	if ns == nil {
+		return f()
+	}
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread dies

@@ -66,3 +66,19 @@ func (l *Loader) probeTaskByTID() (bool, error) {
 	}
 	return false, nil
 }
+
+// probeSharedOnce finds out whether a run over the files of a process visits once
+// those that its threads share, as since 6.7. The kernel function that tells came
+// with the same release.
+func (l *Loader) probeSharedOnce() (bool, error) {
+	types, err := l.kernelTypes()
+	if err != nil {
+		return false, err
+	}
+	var fn *btf.Func
+	err = types.TypeByName("bpf_iter_task_new", &fn)
+	if errors.Is(err, btf.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}

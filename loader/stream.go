@@ -4,6 +4,7 @@ package loader
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,11 @@ const (
 	batchesPerChunk = 8
 	queuedChunks    = 2
 )
+
+// maxAgain is how often a read in a row can end with neither output nor the end,
+// before the reader is told. For a program that returns 1 for ever it is some
+// tenths of a second, for one that finds nothing to tell 2^38 objects.
+const maxAgain = 1 << 18
 
 // batchSize is the kernel's own buffer, PAGE_SIZE << 3: a read of that size
 // returns whole records, all that the buffer holds.
@@ -92,15 +98,10 @@ func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params)
 			return err
 		}
 	}
-	create := func() (err error) {
+	err = inNetNS(p.NetNS, func() (err error) {
 		s.link, s.iter, err = attach(c.Programs[program].FD(), p)
 		return err
-	}
-	if p.NetNS != nil {
-		err = inNetNS(p.NetNS, create)
-	} else {
-		err = create()
-	}
+	})
 	if err != nil {
 		s.argument.close()
 	}
@@ -204,7 +205,7 @@ func (s *Stream) read(ctx context.Context, buf []byte, want int) (n int, err err
 // itself is short, since the kernel bounds it by its buffer and by a million
 // objects.
 func (s *Stream) readBatch(ctx context.Context, buf []byte) (int, error) {
-	for {
+	for again := 0; ; again++ {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
@@ -214,9 +215,12 @@ func (s *Stream) readBatch(ctx context.Context, buf []byte) (int, error) {
 			return n, nil
 		case err == nil:
 			return 0, io.EOF
-		case err == unix.EAGAIN || err == unix.EINTR:
+		case err == unix.EAGAIN && again < maxAgain || err == unix.EINTR:
 			// A million objects without output, or a program that asks to be run
 			// again on the same object: there is more to come.
+		case err == unix.EAGAIN:
+			// Not EAGAIN itself: of a file it makes some readers wait for ever.
+			return 0, fmt.Errorf("%s: the program asks for ever to be run on the same object again: %w", s.name, unix.EDEADLK)
 		case err == unix.E2BIG:
 			return 0, fmt.Errorf("%s: a record is larger than the kernel's buffer of %d bytes: %w", s.name, batchSize, err)
 		default:
@@ -246,8 +250,8 @@ func (s *Stream) Close() error {
 	s.argument.close()
 	s.ended = os.ErrClosed
 	err := unix.Close(s.iter)
-	if e := unix.Close(s.link); err == nil {
-		err = e
+	if s.link >= 0 {
+		err = errors.Join(err, unix.Close(s.link))
 	}
 	return err
 }

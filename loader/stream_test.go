@@ -119,8 +119,16 @@ func TestOversizedRecordIsE2BIG(t *testing.T) {
 	}
 }
 
-// A program that returns 1 is run on the same object for ever, each read ending
-// in EAGAIN: only the reader can end it.
+// A program that returns 1 is run on the same object again, each read ending in
+// EAGAIN: for a while, so that it may change its mind, and not for ever.
+func TestReturnOneForEver(t *testing.T) {
+	l := newLoader(t)
+	s := mustRun(t, l, returning(1), "p", bpf.Params{})
+	if b, err := s.Next(context.Background()); !errors.Is(err, unix.EDEADLK) {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}
+
 func TestCancelBetweenReads(t *testing.T) {
 	l := newLoader(t)
 	s := mustRun(t, l, returning(1), "p", bpf.Params{})

@@ -17,19 +17,27 @@ const (
 	childRecords = "child_records"
 )
 
-// run runs a program from a cgroup on, whose key has the number of its hierarchy,
-// 0 for v2, as ID, and its own id, which no other has had, as Birth: 0 for the
-// root.
-func run(s bpf.System, t *bpf.Target, program string, from bpf.Key, order bpf.Order, args runArgs) (bpf.Records, error) {
-	p := bpf.Params{Order: order, CgroupID: from.Birth, Args: args.bytes()}
-	if from.ID != 0 {
-		dir, err := openV1(from)
-		if err != nil {
-			return nil, err
-		}
-		defer dir.Close()
-		p.Cgroup, p.CgroupID = dir, 0
+// Params make an iterator begin at a cgroup, whose key has the number of its
+// hierarchy, 0 for v2, as ID, and its own id, which no other has had, as Birth: 0
+// for the root. The caller closes the Cgroup in them, where there is one.
+func Params(from bpf.Key, order bpf.Order) (bpf.Params, error) {
+	if from.ID == 0 {
+		return bpf.Params{Order: order, CgroupID: from.Birth}, nil
 	}
+	dir, err := openV1(from)
+	return bpf.Params{Order: order, Cgroup: dir}, err
+}
+
+// run runs a program from a cgroup on.
+func run(s bpf.System, t *bpf.Target, program string, from bpf.Key, order bpf.Order, args runArgs) (bpf.Records, error) {
+	p, err := Params(from, order)
+	if err != nil {
+		return nil, err
+	}
+	if p.Cgroup != nil {
+		defer p.Cgroup.Close()
+	}
+	p.Args = args.bytes()
 	return s.Run(t, program, p)
 }
 

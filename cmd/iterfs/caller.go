@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
 )
 
@@ -46,9 +47,41 @@ func tgid(tid uint32) (string, error) {
 // netNS opens the network namespace of a caller.
 func netNS(tid uint32) (*os.File, error) { return procFile(tid, "ns/net") }
 
+var errInvisible = fmt.Errorf("the caller is in a pid namespace that the daemon cannot see into: %w", unix.EACCES)
+
 func procFile(tid uint32, name string) (*os.File, error) {
 	if tid == 0 {
-		return nil, fmt.Errorf("the reader is in a pid namespace that the daemon cannot see into: %w", unix.EACCES)
+		return nil, errInvisible
 	}
 	return os.Open(fmt.Sprintf("/proc/%d/%s", tid, name))
+}
+
+// foreignNetNS opens the network namespace of a caller; nil where it is the
+// daemon's own.
+func foreignNetNS(tid uint32) (*os.File, error) {
+	if tid == 0 {
+		return nil, errInvisible
+	}
+	theirs, err := os.Stat(fmt.Sprintf("/proc/%d/ns/net", tid))
+	if err != nil {
+		return nil, err
+	}
+	// Not that of /proc/self: the first thread may be left in another (inNetNS).
+	own, err := os.Stat("/proc/thread-self/ns/net")
+	if err != nil || os.SameFile(own, theirs) {
+		return nil, err
+	}
+	return netNS(tid)
+}
+
+// mayLoad returns nil when a caller may load BPF programs, as bpf(2) has it.
+func mayLoad(c fs.Caller) error {
+	r := bpf.Reader(c)
+	switch {
+	case r.TID == 0:
+		return errInvisible
+	case r.Capable(unix.CAP_SYS_ADMIN), r.Capable(unix.CAP_BPF) && r.Capable(unix.CAP_PERFMON):
+		return nil
+	}
+	return fmt.Errorf("to load programs takes CAP_BPF and CAP_PERFMON: %w", unix.EPERM)
 }

@@ -22,7 +22,7 @@ const (
 
 // daemonize starts this program again in a session of its own and waits until
 // the tree can be used, or for the error that kept it.
-func daemonize(dir string) error {
+func daemonize(dir string, o *options) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -32,7 +32,11 @@ func daemonize(dir string) error {
 		return err
 	}
 	defer r.Close()
-	cmd := exec.Command(exe, "mount", "--", dir)
+	args := []string{"mount"}
+	if list := o.String(); list != "" {
+		args = append(args, "-o", list)
+	}
+	cmd := exec.Command(exe, append(args, "--", dir)...)
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), readyEnv+"=1")
 	cmd.ExtraFiles = []*os.File{w}

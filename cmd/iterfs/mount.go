@@ -18,8 +18,9 @@ import (
 
 func mountCommand() *cobra.Command {
 	var daemon bool
+	var o options
 	cmd := &cobra.Command{
-		Use:   "mount [--daemon] DIR",
+		Use:   "mount [--daemon] [-o NAME=VALUE,...] DIR",
 		Short: "Mount the tree on a directory",
 		Long: `Mounts the tree on DIR and serves it until it is unmounted or a SIGINT or SIGTERM
 comes. A tree that is in use then is detached from DIR and served until its last
@@ -32,18 +33,19 @@ with --daemon by syslog.`,
 				return err
 			}
 			if daemon {
-				return daemonize(dir)
+				return daemonize(dir, &o)
 			}
-			return serve(dir)
+			return serve(dir, &o)
 		},
 	}
+	cmd.Flags().VarP(&o, "option", "o", optionUsage())
 	cmd.Flags().BoolVarP(&daemon, "daemon", "d", false, "serve in the background; return once the tree can be used")
 	return cmd
 }
 
 // serve mounts and serves until the end, and tells a waiting parent when it can
 // be used.
-func serve(dir string) error {
+func serve(dir string, o *options) error {
 	log, parent := logger()
 	err := func() error {
 		if err := needCapability(unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"); err != nil {
@@ -55,7 +57,10 @@ func serve(dir string) error {
 		if err != nil {
 			return err
 		}
-		defer s.loader.Close()
+		defer s.close()
+		if err := s.loadObjects(o.iters, log); err != nil {
+			return err
+		}
 		m, err := fs.MountTree(s.tree(), dir, s.stats, log)
 		if err != nil {
 			return err

@@ -83,7 +83,7 @@ func eachPath(cmd *cobra.Command, paths []string, f func(context.Context, *bufio
 	if err != nil {
 		return err
 	}
-	defer s.loader.Close()
+	defer s.close()
 	tree, ctx := s.tree(), context.Background()
 	out := bufio.NewWriterSize(os.Stdout, 128<<10)
 	var failed []error

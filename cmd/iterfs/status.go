@@ -34,6 +34,10 @@ func (s *system) appendStatus(dst []byte) []byte {
 			line("target", "%s present, not used yet", t.Name)
 		}
 	}
+	for _, o := range s.user.Objects() {
+		line("object", "%s %d programs", o.File, len(o.Programs))
+	}
+	line("object_failures", "%d", s.user.Failures.Count())
 	opens, closes := s.stats.Opens.Load(), s.stats.Closes.Load()
 	line("opens", "%d", opens)
 	line("open_now", "%d", opens-closes)
@@ -86,6 +90,13 @@ the table NAME with a JSON object a line. Other files are as in procfs.
 		}
 	}
 	entry("tasks/self", "the reader's process")
+	entry("iters/", "your own BPF iterators: cp my.bpf.o here loads it, rm unloads it")
+	entry("iters/<object>/<program>", "what a program tells of everything, as it is")
+	entry("iters/<object>/vars/<variable>", "a global variable, to be read and set")
+	entry("iters/errors", "the last objects that did not load, with the verifier's log")
+	for _, p := range s.places {
+		entry(p.path+"/iters/", "the programs of "+strings.Join(p.targets, ", ")+", of the one "+p.doc)
+	}
 	entry("status", "the daemon itself: targets, what it has served, errors")
 	for _, t := range targets {
 		if err := s.absent[t]; err != nil {

@@ -14,20 +14,24 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/loader"
+	"github.com/iterfs/iterfs/loader/userobj"
 )
 
 // system is where targets, loader and filesystem meet: it makes the entries of
 // the tree from the targets that this kernel has. It is the targets' bpf.System.
 type system struct {
 	loader  *loader.Loader
+	user    *userobj.Store
 	stats   *fs.Stats
 	present []*bpf.Target
 	absent  map[*bpf.Target]error
+	places  []place // those in the tree
 }
 
 // newSystem finds out which targets there are. It loads none.
 func newSystem() (*system, error) {
-	s := &system{loader: loader.New(), stats: fs.NewStats(), absent: map[*bpf.Target]error{}}
+	l := loader.New()
+	s := &system{loader: l, user: userobj.NewStore(l, "errors", "pinned"), stats: fs.NewStats(), absent: map[*bpf.Target]error{}}
 	if err := s.loader.CheckKernel(); err != nil {
 		return nil, err
 	}
@@ -44,6 +48,11 @@ func newSystem() (*system, error) {
 	return s, nil
 }
 
+func (s *system) close() {
+	s.user.Close()
+	s.loader.Close()
+}
+
 func (s *system) Run(t *bpf.Target, program string, p bpf.Params) (bpf.Records, error) {
 	return s.loader.Run(t, program, p)
 }
@@ -57,7 +66,9 @@ func (s *system) tree() *fs.Tree {
 	}
 	for _, t := range s.present {
 		for _, o := range t.Objects {
-			entries = append(entries, fs.Entry{Path: o.Path, Objects: s.objects(t, &o)})
+			objects := s.objects(t, &o)
+			entries = append(entries, fs.Entry{Path: o.Path, Objects: objects})
+			entries = append(entries, s.iterEntriesOf(o.Path, objects)...)
 		}
 		for _, f := range t.Files {
 			entries = append(entries, fs.Entry{Path: f.Path, Mode: f.Mode, Open: s.open(t, &f, bpf.Text)})
@@ -66,7 +77,8 @@ func (s *system) tree() *fs.Tree {
 			}
 		}
 	}
-	return fs.New(append(entries, callerEntries()...))
+	entries = append(entries, callerEntries()...)
+	return fs.New(append(entries, s.iterEntries()...))
 }
 
 // generated makes the Open of a file that the daemon itself writes.

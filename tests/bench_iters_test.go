@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tests
+
+import (
+	"os/exec"
+	"testing"
+)
+
+// BenchmarkIters reads users' programs through iters/ and as they are pinned: one
+// of 40 MB of text, one of as many bytes that cost the kernel next to nothing, and
+// one that tells nothing; this also by system calls alone, a thousand times.
+func BenchmarkIters(b *testing.B) {
+	m := newMount(b)
+	p := newPinner(b)
+	m.mustPut(b, "flood", "empty")
+	cat := func(path string) func() {
+		return func() {
+			if err := exec.Command("/bin/sh", "-c", "cat "+path+" >/dev/null").Run(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	buf := make([]byte, 128<<10)
+	calls := func(path string) func() {
+		return func() {
+			for range 1000 {
+				readThrough(b, path, buf)
+			}
+		}
+	}
+	for _, test := range []struct {
+		name, object, program string
+		read                  func(path string) func()
+	}{
+		{"text", "flood", "text", cat}, {"bytes", "flood", "bytes", cat},
+		{"empty", "empty", "nothing", cat}, {"empty-calls", "empty", "nothing", calls},
+	} {
+		ours, pinned := m.path("iters/"+test.object+"/"+test.program), p.pin(b, test.object, test.program, "")
+		b.Run(test.name, func(b *testing.B) {
+			rounds(b, []string{"iterfs", "pinned"}, test.read(ours), test.read(pinned))
+		})
+	}
+}
