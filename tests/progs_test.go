@@ -113,6 +113,8 @@ func TestProgramsAgreeWithBpftool(t *testing.T) {
 			continue
 		}
 		found++
+		// bpftool finds longer names in the program's BTF; the kernel has 15 letters.
+		want.Name = want.Name[:min(len(want.Name), 15)]
 		maps := strings.Trim(strings.ReplaceAll(jsonText(t, want.Maps), "null", ""), "[]")
 		for column, value := range map[string]string{
 			"TYPE": want.Type, "NAME": orDash(want.Name), "TAG": want.Tag, "UID": strconv.Itoa(want.UID), "MAPS": orDash(maps),

@@ -33,7 +33,7 @@ var (
 		{Name: "TYPE", Width: 16, Source: "type", Doc: "as bpftool names it", Text: func(dst []byte, r row) ([]byte, bool) {
 			return Types.Append(dst, r.Type), true
 		}},
-		{Name: "NAME", Width: 16, Source: "aux->name", Doc: "name given at loading", Text: func(dst []byte, r row) ([]byte, bool) {
+		{Name: "NAME", Width: 16, Source: "aux->name", Doc: "name given at loading, the first 15 letters", Text: func(dst []byte, r row) ([]byte, bool) {
 			return append(dst, bpf.Chars(r.Name[:])...), r.Name[0] != 0
 		}},
 		{Name: "TAG", Width: 16, Source: "tag", Doc: "hash of its instructions", Text: func(dst []byte, r row) ([]byte, bool) {
