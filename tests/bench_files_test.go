@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -45,6 +44,36 @@ func BenchmarkFiles(b *testing.B) {
 		func() { readThrough(b, m.path("tasks/files"), buf) },
 		func() { readLinks(b, buf) },
 		bareIterator(b, &taskfile.Target, "file_records", "tasks/files"))
+}
+
+// BenchmarkVmas tells of every mapping: in one read of the whole, and by the maps
+// of /proc.
+func BenchmarkVmas(b *testing.B) {
+	m := newMount(b)
+	zoo.Herd(b, 1000)
+	m.read(b, "tasks/vmas")
+	buf := make([]byte, 128<<10)
+	rounds(b, []string{"iterfs", "native"},
+		func() { readThrough(b, m.path("tasks/vmas"), buf) },
+		func() {
+			for _, pid := range processes(b) {
+				readWhole("/proc/"+pid+"/maps", buf)
+			}
+		})
+}
+
+// readWhole reads a file to its end, whatever happens to it.
+func readWhole(path string, buf []byte) {
+	fd, err := unix.Open(path, unix.O_RDONLY, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	for {
+		if n, err := unix.Read(fd, buf); n <= 0 || err != nil {
+			return
+		}
+	}
 }
 
 // BenchmarkSeries is the table in the cover letter of the kernel's iterator series:
@@ -87,10 +116,7 @@ func calls(b *testing.B, program *ebpf.Program) uint64 {
 
 // readLinks is the loop that lsof has, at its best: no allocation but names.
 func readLinks(b *testing.B, buf []byte) {
-	for _, pid := range list(b, "/proc") {
-		if strings.Trim(pid, "0123456789") != "" {
-			continue
-		}
+	for _, pid := range processes(b) {
 		dir, err := os.Open("/proc/" + pid + "/fd")
 		if err != nil {
 			continue
