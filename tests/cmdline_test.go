@@ -132,8 +132,9 @@ func TestDumpingCore(t *testing.T) {
 	}
 	m := newMount(t)
 	file, dir := newSilent(t)
-	cmd := exec.Command("/bin/sh", "-c", "ulimit -c unlimited && kill -ABRT $$")
-	cmd.Dir = dir
+	// Not by cmd.Dir: before the child's exec this process, which serves the
+	// directory, can stand still.
+	cmd := exec.Command("/bin/sh", "-c", `cd "$0" && ulimit -c unlimited && kill -ABRT $$`, dir)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
