@@ -23,7 +23,11 @@ func (n *Node) creates() func(context.Context, Request, string) (Object, error) 
 // none, to Lookup and List, before its content has been taken.
 func (n *Node) Create(ctx context.Context, c Caller, name string) (*Node, *Writer, error) {
 	create := n.creates()
-	if create == nil {
+	switch t := n.tmpl.object; {
+	case create != nil:
+	case t != nil && t.entry.Write != nil:
+		return nil, nil, unix.ENOENT // there is none of that name to write to
+	default:
 		return nil, nil, unix.EROFS
 	}
 	o, err := create(ctx, n.request(c), name)

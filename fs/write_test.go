@@ -57,6 +57,7 @@ func (s shelf) entries() []Entry {
 			},
 		},
 		{Path: "shelf/<file>/value", Open: open, Write: write},
+		{Path: "shelf/<file>/values/<n>", Objects: numbers(2, new(uint64)), Open: open, Write: write},
 		{Path: "<n>", Objects: numbers(2, new(uint64))},
 		{Path: "<n>/shelf", Dir: true, Private: true},
 	}
@@ -201,6 +202,9 @@ func TestReadOnly(t *testing.T) {
 	tree := New(shelf{}.entries())
 	if _, _, err := walk(t, tree, "1").Create(ctx, Caller{}, "new"); err != unix.EROFS {
 		t.Errorf("create: %v", err)
+	}
+	if _, _, err := walk(t, tree, "shelf/dir/values").Create(ctx, Caller{}, "3"); err != unix.ENOENT {
+		t.Errorf("create beside what can be written to: %v", err)
 	}
 	if _, err := walk(t, tree, "shelf/fixed").OpenWriter(ctx, Caller{}, true); err != unix.EROFS {
 		t.Errorf("write: %v", err)

@@ -41,7 +41,7 @@ func TestItersVariables(t *testing.T) {
 	for name, test := range map[string]struct {
 		text string
 		want unix.Errno
-	}{"only_pid": {"me", unix.EINVAL}, "small": {"1000", unix.ERANGE}, "prefix": {"too long a text", unix.ERANGE}} {
+	}{"only_pid": {"me", unix.EINVAL}, "small": {"1000", unix.ERANGE}, "prefix": {"too long a text", unix.ERANGE}, "none": {"1", unix.ENOENT}} {
 		if err := set(name, test.text); !errors.Is(err, test.want) {
 			t.Errorf("%s=%s: %v, want %v", name, test.text, err, test.want)
 		}
