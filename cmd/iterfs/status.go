@@ -69,7 +69,7 @@ white space inside a value is octal-escaped, a missing value is "-". NAME.json i
 the table NAME with a JSON object a line. Other files are as in procfs.
 
 `...)
-	entry := func(path, doc string) { dst = fmt.Appendf(dst, "%-18s %s\n", path, doc) }
+	entry := func(path, doc string) { dst = fmt.Appendf(dst, "%-30s %s\n", path, doc) }
 	var told []bpf.File // files whose columns were
 	for _, t := range s.present {
 		for _, o := range t.Objects {
