@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -19,12 +20,16 @@ type Table[R any] struct {
 // has the value at all.
 type Column[R any] struct {
 	Name string
+	// Key is the name in JSON; without one it is Name in lower case.
+	Key string
 	// Doc tells what the value is, Unit in what it counts ("KiB", "ms since
 	// boot"; "" for plain numbers and text), Source the kernel's field or function.
 	Doc, Unit, Source string
 	Width             int
 
 	Number func(r R) (int64, bool)
+	// Unsigned says that Number's values are the bits of a uint64.
+	Unsigned bool
 	// Text appends the value as it is; the table escapes it.
 	Text func(dst []byte, r R) ([]byte, bool)
 	// JSON, where a string of the text is not what JSON should have, appends the
@@ -95,7 +100,7 @@ func (t Table[R]) Text() Format {
 func (t Table[R]) JSON() Format {
 	keys := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
-		keys[i] = "," + strconv.Quote(strings.ToLower(c.Name)) + ":"
+		keys[i] = "," + strconv.Quote(cmp.Or(c.Key, strings.ToLower(c.Name))) + ":"
 	}
 	keys[0] = "{" + keys[0][1:]
 	return t.Source.Lines(func(dst []byte, r R) []byte {
@@ -142,7 +147,7 @@ func (t Table[R]) end(dst []byte, start, i int) []byte {
 func (c *Column[R]) appendText(dst []byte, r R, width int) []byte {
 	if c.Number != nil {
 		if n, ok := c.Number(r); ok {
-			return appendNumber(dst, n, width)
+			return c.appendNumber(dst, n, width)
 		}
 		return append(appendSpaces(dst, width-1), '-')
 	}
@@ -154,10 +159,17 @@ func (c *Column[R]) appendText(dst []byte, r R, width int) []byte {
 	return EscapeTail(dst, start)
 }
 
+func (c *Column[R]) appendNumber(dst []byte, n int64, width int) []byte {
+	if c.Unsigned {
+		return AppendPadded(dst, uint64(n), width)
+	}
+	return appendNumber(dst, n, width)
+}
+
 func (c *Column[R]) appendJSON(dst []byte, r R) []byte {
 	if c.Number != nil {
 		if n, ok := c.Number(r); ok {
-			return strconv.AppendInt(dst, n, 10)
+			return c.appendNumber(dst, n, 0)
 		}
 		return append(dst, "null"...)
 	}

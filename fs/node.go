@@ -3,6 +3,7 @@
 package fs
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"hash/fnv"
@@ -61,14 +62,13 @@ func (n *Node) Name() string { return n.name }
 // Mode is the node's type and permissions.
 func (n *Node) Mode() uint32 {
 	switch e := &n.tmpl.entry; {
-	case e.Open != nil && e.Mode != 0:
-		return unix.S_IFREG | e.Mode
 	case e.Open != nil:
-		return unix.S_IFREG | 0o444
+		return unix.S_IFREG | cmp.Or(e.Mode, 0o444)
 	case e.Link != nil:
 		return unix.S_IFLNK | 0o777
+	default:
+		return unix.S_IFDIR | cmp.Or(e.Mode, 0o555)
 	}
-	return unix.S_IFDIR | 0o555
 }
 
 // IsDir reports whether the node is a directory.

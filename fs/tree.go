@@ -20,10 +20,11 @@ type Entry struct {
 	// entry beside it, the name means the fixed entry. Directories that only lead
 	// elsewhere need no entry of their own.
 	Path string
-	// Mode is a file's permissions; 0 for 0444.
+	// Mode is the permissions; 0 for 0444, and 0555 of a directory.
 	Mode uint32
 
-	// Exactly one of the four is set.
+	// Exactly one of the four is set; only Objects may have Open beside it: the
+	// objects are files then.
 
 	// Open starts the content of a file.
 	Open func(ctx context.Context, r Request) (Stream, error)
