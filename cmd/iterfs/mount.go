@@ -56,7 +56,11 @@ func serve(dir string) error {
 			return err
 		}
 		defer s.loader.Close()
-		m, err := fs.MountTree(s.tree(), dir, s.stats, log)
+		tree, err := s.tree()
+		if err != nil {
+			return err
+		}
+		m, err := fs.MountTree(tree, dir, s.stats, log)
 		if err != nil {
 			return err
 		}

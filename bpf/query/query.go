@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package query makes iterator programs of questions: a target, fields found in
+// the running kernel's BTF, conditions, and what to count or add up. There is no C
+// and no compiler: the path is the query, and the program is assembled from the
+// offsets that BTF tells. docs/select.md has the grammar.
+package query
+
+import (
+	"slices"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/iterfs/iterfs/bpf"
+)
+
+// A Text is a query as the tree spells it.
+type Text struct {
+	// Target is the name of an iterator target.
+	Target string
+	// Where are conditions, Fields the columns; both separated by commas.
+	Where, Fields string
+	// Count makes one row of all objects with the same values, with their number.
+	Count bool
+	// Sum is a field that is added up in each such row.
+	Sum string
+}
+
+// grouped reports whether a row stands for all objects with the same values.
+func (t *Text) grouped() bool { return t.Count || t.Sum != "" }
+
+// A Query is a program and the text made of its records.
+type Query struct {
+	// Target has the program, and one file.
+	Target *bpf.Target
+
+	text     Text
+	ctx      *bpfContext
+	tests    []test
+	sum      *field // nil for none
+	fields   []*field
+	id       *field // of rows that are collected though no groups: what they are ordered by
+	layout   layout
+	cpus     []uint64
+	sweeping chan struct{} // a mutex that a reader can give up waiting for
+}
+
+// programName is the name of a query's only program.
+const programName = "query"
+
+const license = "Dual BSD/GPL"
+
+// Check tells whether that much of a query can be: conditions and a sum may come
+// without fields.
+func (k *Kernel) Check(t Text) error {
+	_, err := k.resolve(t)
+	return err
+}
+
+// resolve finds all that a text names.
+func (k *Kernel) resolve(t Text) (*Query, error) {
+	target, ctx, err := k.target(t.Target)
+	if err != nil {
+		return nil, err
+	}
+	q := &Query{text: t, ctx: ctx, sweeping: make(chan struct{}, 1)}
+	r := &resolver{k, ctx}
+	if q.tests, err = r.tests(t.Where); err != nil {
+		return nil, err
+	}
+	if q.sum, err = r.summed(t.Sum); err != nil {
+		return nil, err
+	}
+	if q.fields, err = r.fields(t.Fields, t.grouped()); err != nil {
+		return nil, err
+	}
+	if target.bounded != nil && !t.grouped() {
+		if q.id, err = r.field(path{steps: target.bounded}); err != nil {
+			return nil, err
+		}
+	}
+	if slices.ContainsFunc(q.all(), func(f *field) bool { return f.perCPU }) {
+		if q.cpus, err = k.offsets(); err != nil {
+			return nil, refuse("this kernel does not tell where each CPU's own memory is: %v", err)
+		}
+	}
+	return q, nil
+}
+
+// all are the fields that the program reads.
+func (q *Query) all() []*field {
+	all := slices.Clone(q.fields)
+	for i := range q.tests {
+		all = append(all, q.tests[i].field)
+	}
+	for _, f := range []*field{q.sum, q.id} {
+		if f != nil {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// compile makes a query.
+func (k *Kernel) compile(t Text) (*Query, error) {
+	q, err := k.resolve(t)
+	if err != nil {
+		return nil, err
+	}
+	depth := 0
+	for _, f := range q.all() {
+		depth = max(depth, len(f.hops))
+		if len(f.hops) > maxHops {
+			return nil, refuse("%s follows %d pointers, and %d is the limit", f.name, len(f.hops), maxHops)
+		}
+	}
+	fields := q.fields
+	if q.id != nil {
+		fields = append([]*field{q.id}, fields...)
+	}
+	if q.layout, err = newLayout(fields, depth, q.collects()); err != nil {
+		return nil, err
+	}
+	target, _, err := k.target(t.Target)
+	if err != nil {
+		return nil, err
+	}
+	q.Target = &bpf.Target{Name: target.Name, Since: target.Since, Object: q.object, Transient: true, Files: []bpf.File{{
+		Doc: "a query", Program: programName, PerNetNS: target.PerNetNS, Open: q.open, Twin: true,
+	}}}
+	return q, nil
+}
+
+// collects reports whether rows are collected in a map: where each stands for a
+// group, and where the kernel would give up after a buffer of them.
+func (q *Query) collects() bool { return q.text.grouped() || q.id != nil }
+
+// object assembles the program.
+func (q *Query) object() (*ebpf.CollectionSpec, error) {
+	p := &program{ctx: q.ctx, cpus: q.cpus}
+	p.begin(q.used())
+	for _, t := range q.tests {
+		p.test(t)
+	}
+	spec := &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}}
+	if q.collects() {
+		p.collect(&q.layout, q.sum)
+		spec.Maps[groupsMap] = groupsSpec(&q.layout)
+	} else {
+		for _, part := range q.layout.parts {
+			p.part(part)
+			p.write(-stackSize, part.size)
+		}
+		p.leave()
+	}
+	spec.Programs = map[string]*ebpf.ProgramSpec{programName: {
+		Name: programName, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: q.text.Target,
+		Instructions: p.insns, License: license,
+	}}
+	return spec, nil
+}
+
+// used are the objects of the context that the program needs: the one that is
+// visited in any case, which is NULL at the end.
+func (q *Query) used() []*object {
+	used := q.ctx.searched()[:1]
+	for _, f := range q.all() {
+		if o := f.base; o.isPointer() && !slices.Contains(used, o) {
+			used = append(used, o)
+		}
+	}
+	return used
+}
+
+// open makes the content of the query's file.
+func (q *Query) open(r bpf.Request, form bpf.Form) (bpf.Content, error) {
+	t := q.table(maySeePointers(r.Reader))
+	format := t.Text()
+	if form == bpf.JSON {
+		format = t.JSON()
+	}
+	if q.text.Target == "cgroup" {
+		r.Params.Order = bpf.Descendants
+	}
+	if !q.collects() {
+		return r.Render(programName, format)
+	}
+	return q.collect(r, format)
+}
