@@ -116,6 +116,9 @@ func (r *resolver) field(p path) (*field, error) {
 	default:
 		err = notShown(at)
 	}
+	if at.address {
+		f.kind = pointer
+	}
 	if f.bits > 0 {
 		f.size = int32(f.bit+f.bits+7) / 8
 	}

@@ -24,10 +24,11 @@ type format struct {
 
 // formats are those that can be asked for by name.
 var formats = map[string]*format{
-	"hex": {append: func(dst []byte, v uint64) []byte { return strconv.AppendUint(append(dst, "0x"...), v, 16) }},
-	"oct": {append: appendOctal},
-	"ip":  {append: appendIP4, parse: parseIP4},
-	"dev": {append: appendDev, parse: parseDev},
+	"hex":  {append: func(dst []byte, v uint64) []byte { return strconv.AppendUint(append(dst, "0x"...), v, 16) }},
+	"oct":  {append: appendOctal},
+	"char": {append: func(dst []byte, v uint64) []byte { return append(dst, byte(v)) }, parse: parseChar},
+	"ip":   {append: appendIP4, parse: parseIP4},
+	"dev":  {append: appendDev, parse: parseDev},
 }
 
 var (
@@ -59,7 +60,7 @@ func (r *resolver) formatted(at *place, name string) error {
 	if err := r.kernel.types.TypeByName(name, &enum); err != nil {
 		if _, enum, err = r.kernel.enumerator(name); err != nil {
 			return refuse("%s is a number: it can be shown as %s, or by the names of an enum, and %s is neither",
-				at.said, "hex, oct, ip, dev", name)
+				at.said, "hex, oct, char, ip, dev", name)
 		}
 	}
 	at.format = enumFormat(enum)
@@ -124,6 +125,13 @@ func appendOctal(dst []byte, v uint64) []byte {
 		dst = append(dst, '0')
 	}
 	return strconv.AppendUint(dst, v, 8)
+}
+
+func parseChar(text string) (uint64, error) {
+	if len(text) != 1 {
+		return 0, strconv.ErrSyntax
+	}
+	return uint64(text[0]), nil
 }
 
 func appendIP4(dst []byte, v uint64) []byte {

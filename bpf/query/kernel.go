@@ -80,18 +80,19 @@ func valueOf(e *btf.Enum, name string) (uint64, bool) {
 // maxQueries is how many queries are kept.
 const maxQueries = 64
 
-// Compile makes the query of a text, or returns the one that it has made lately.
-// One that cannot be is a Refusal. It loads nothing into the kernel.
+// Compile makes the query of a text, or returns the same one if it has made it
+// lately. One that cannot be is a Refusal. It loads nothing into the kernel.
 func (k *Kernel) Compile(t Text) (*Query, error) {
+	q, err := k.resolve(t)
+	if err != nil {
+		return nil, err
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if i := slices.IndexFunc(k.latest, func(q *Query) bool { return q.text == t }); i >= 0 {
-		q := k.latest[i]
-		k.latest = append(slices.Delete(k.latest, i, i+1), q)
-		return q, nil
-	}
-	q, err := k.compile(t)
-	if err != nil {
+	if i := slices.IndexFunc(k.latest, q.same); i >= 0 {
+		q = k.latest[i]
+		k.latest = slices.Delete(k.latest, i, i+1)
+	} else if err := q.finish(); err != nil {
 		return nil, err
 	}
 	if len(k.latest) == maxQueries {

@@ -6,13 +6,15 @@ package query
 // the last access made, a few words for what is being worked out, and the rest
 // for the part of a record that is written at a time.
 const (
-	stackSize = 512
-	maxHops   = 16
+	stackSize     = 440
+	functionStack = 64 // of a function that the program calls; both have 512
+	maxHops       = 16
 
 	wordAt   = -8  // a number or pointer on its way
-	statusAt = -16 // whether the CPUs' parts of a sum could be read
-	totalsAt = -32 // the two numbers of a new group
-	hopsAt   = -32 // the pointer of hop i is at hopsAt - 8*(i+1)
+	statusAt = -16 // of a sum: whether each CPU's part could be read
+	maskAt   = -24 // of a sum: 0 when the pointer is NULL, else -1
+	totalsAt = -40 // the two numbers of a new group
+	hopsAt   = -40 // the pointer of hop i is at hopsAt - 8*(i+1)
 )
 
 // maxRecord is what an iterator can write for an object, less than its buffer of

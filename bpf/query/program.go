@@ -29,6 +29,8 @@ type program struct {
 	origin *object  // what the hops begin at
 	labels int
 	label  string // of the next instruction
+
+	functions asm.Instructions // that are called
 }
 
 func (p *program) add(insns ...asm.Instruction) {
@@ -170,8 +172,11 @@ func (p *program) cast(c *cast, slot int) {
 	}
 	p.add(asm.LoadMem(asm.R3, asm.RFP, int16(slot), asm.DWord),
 		asm.Add.Imm(asm.R3, c.delta),
-		asm.StoreMem(asm.RFP, int16(slot), asm.R3, asm.DWord),
-		asm.Ja.Label(done))
+		asm.StoreMem(asm.RFP, int16(slot), asm.R3, asm.DWord))
+	if len(c.checks) == 0 {
+		return
+	}
+	p.add(asm.Ja.Label(done))
 	p.here(failed)
 	p.add(store(slot, 0))
 	p.here(done)

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 
 	"github.com/iterfs/iterfs/bpf"
 )
@@ -35,6 +36,7 @@ type Query struct {
 	Target *bpf.Target
 
 	text     Text
+	from     *Target
 	ctx      *bpfContext
 	tests    []test
 	sum      *field // nil for none
@@ -63,7 +65,7 @@ func (k *Kernel) resolve(t Text) (*Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Query{text: t, ctx: ctx, sweeping: make(chan struct{}, 1)}
+	q := &Query{text: t, from: target, ctx: ctx, sweeping: make(chan struct{}, 1)}
 	r := &resolver{k, ctx}
 	if q.tests, err = r.tests(t.Where); err != nil {
 		return nil, err
@@ -77,6 +79,11 @@ func (k *Kernel) resolve(t Text) (*Query, error) {
 	if target.bounded != nil && !t.grouped() {
 		if q.id, err = r.field(path{steps: target.bounded}); err != nil {
 			return nil, err
+		}
+	}
+	for _, f := range q.all() {
+		if len(f.hops) > maxHops {
+			return nil, refuse("%s follows %d pointers, and %d is the limit", f.name, len(f.hops), maxHops)
 		}
 	}
 	if slices.ContainsFunc(q.all(), func(f *field) bool { return f.perCPU }) {
@@ -101,51 +108,74 @@ func (q *Query) all() []*field {
 	return all
 }
 
-// compile makes a query.
-func (k *Kernel) compile(t Text) (*Query, error) {
-	q, err := k.resolve(t)
-	if err != nil {
-		return nil, err
+// same reports whether two queries with resolved fields ask for the same. The
+// text alone does not tell: the number of a user may have changed.
+func (q *Query) same(other *Query) bool {
+	return q.text == other.text && slices.EqualFunc(q.tests, other.tests, func(a, b test) bool { return a.number == b.number })
+}
+
+// What the kernel's verifier can bear, and a little less: a million instructions,
+// 8192 branches to be looked at later.
+const (
+	maxInsns    = 1 << 18
+	maxBranches = 8000
+)
+
+// bearable refuses a program that the verifier would.
+func bearable(insns asm.Instructions) error {
+	branches := 0
+	for _, ins := range insns {
+		switch op := ins.OpCode.JumpOp(); op {
+		case asm.InvalidJumpOp, asm.Ja, asm.Exit, asm.Call:
+		default:
+			branches++
+		}
 	}
+	switch {
+	case len(insns) > maxInsns:
+		return refuse("this takes a program of %d instructions, and %d is the limit", len(insns), maxInsns)
+	case branches > maxBranches:
+		return refuse("this takes a program of %d branches, and %d is the limit: look for fewer texts in others", branches, maxBranches)
+	}
+	return nil
+}
+
+// finish makes the program and the file of a query whose fields are resolved.
+func (q *Query) finish() error {
 	depth := 0
 	for _, f := range q.all() {
 		depth = max(depth, len(f.hops))
-		if len(f.hops) > maxHops {
-			return nil, refuse("%s follows %d pointers, and %d is the limit", f.name, len(f.hops), maxHops)
-		}
 	}
 	fields := q.fields
 	if q.id != nil {
 		fields = append([]*field{q.id}, fields...)
 	}
+	var err error
 	if q.layout, err = newLayout(fields, depth, q.collects()); err != nil {
-		return nil, err
+		return err
 	}
-	target, _, err := k.target(t.Target)
-	if err != nil {
-		return nil, err
+	if err := bearable(q.assemble()); err != nil {
+		return err
 	}
-	q.Target = &bpf.Target{Name: target.Name, Since: target.Since, Object: q.object, Transient: true, Files: []bpf.File{{
-		Doc: "a query", Program: programName, PerNetNS: target.PerNetNS, Open: q.open, Twin: true,
+	q.Target = &bpf.Target{Name: q.from.Name, Since: q.from.Since, Object: q.object, Transient: true, Files: []bpf.File{{
+		Doc: "a query", Program: programName, PerNetNS: q.from.PerNetNS, Open: q.open, Twin: true,
 	}}}
-	return q, nil
+	return nil
 }
 
 // collects reports whether rows are collected in a map: where each stands for a
 // group, and where the kernel would give up after a buffer of them.
 func (q *Query) collects() bool { return q.text.grouped() || q.id != nil }
 
-// object assembles the program.
-func (q *Query) object() (*ebpf.CollectionSpec, error) {
+// assemble makes the program.
+func (q *Query) assemble() asm.Instructions {
 	p := &program{ctx: q.ctx, cpus: q.cpus}
 	p.begin(q.used())
 	for _, t := range q.tests {
 		p.test(t)
 	}
-	spec := &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}}
 	if q.collects() {
 		p.collect(&q.layout, q.sum)
-		spec.Maps[groupsMap] = groupsSpec(&q.layout)
 	} else {
 		for _, part := range q.layout.parts {
 			p.part(part)
@@ -153,10 +183,21 @@ func (q *Query) object() (*ebpf.CollectionSpec, error) {
 		}
 		p.leave()
 	}
-	spec.Programs = map[string]*ebpf.ProgramSpec{programName: {
-		Name: programName, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: q.text.Target,
-		Instructions: p.insns, License: license,
-	}}
+	return append(p.insns, p.functions...)
+}
+
+// object is the program as the loader takes it.
+func (q *Query) object() (*ebpf.CollectionSpec, error) {
+	spec := &ebpf.CollectionSpec{
+		Maps: map[string]*ebpf.MapSpec{},
+		Programs: map[string]*ebpf.ProgramSpec{programName: {
+			Name: programName, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: q.from.Name,
+			Instructions: q.assemble(), License: license,
+		}},
+	}
+	if q.collects() {
+		spec.Maps[groupsMap] = groupsSpec(&q.layout)
+	}
 	return spec, nil
 }
 
@@ -179,7 +220,7 @@ func (q *Query) open(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 	if form == bpf.JSON {
 		format = t.JSON()
 	}
-	if q.text.Target == "cgroup" {
+	if q.from.Name == "cgroup" {
 		r.Params.Order = bpf.Descendants
 	}
 	if !q.collects() {

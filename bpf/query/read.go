@@ -71,7 +71,8 @@ func (p *program) normalize(f *field, at int) {
 	p.add(asm.StoreMem(asm.RFP, int16(at), asm.R1, asm.DWord))
 }
 
-// sum adds up a number that each CPU has in memory of its own.
+// sum adds up a number that each CPU has in memory of its own. With a NULL pointer
+// every address is made NULL, so that nothing can be read.
 func (p *program) sum(f *field, at int) {
 	p.add(store(statusAt, 0))
 	if f.start != nil {
@@ -80,13 +81,18 @@ func (p *program) sum(f *field, at int) {
 		p.add(asm.StoreMem(asm.RFP, statusAt, asm.R0, asm.DWord))
 	}
 	p.address(&f.access)
-	null, done := p.newLabel(), p.newLabel()
 	p.pointer(&f.access, len(f.hops))
-	p.add(asm.JEq.Imm(asm.R3, 0, null))
+	p.add(asm.Mov.Reg(asm.R1, asm.R3),
+		asm.Neg.Imm(asm.R1, 0),
+		asm.Or.Reg(asm.R1, asm.R3),
+		asm.ArSh.Imm(asm.R1, 63),
+		asm.StoreMem(asm.RFP, maskAt, asm.R1, asm.DWord))
 	for _, offset := range p.cpus {
 		p.pointer(&f.access, len(f.hops))
 		p.add(asm.LoadImm(asm.R1, int64(offset)+int64(f.offset), asm.DWord),
 			asm.Add.Reg(asm.R3, asm.R1),
+			asm.LoadMem(asm.R1, asm.RFP, maskAt, asm.DWord),
+			asm.And.Reg(asm.R3, asm.R1),
 			store(wordAt, 0))
 		p.probe(wordAt, f.size)
 		p.add(asm.LoadMem(asm.R1, asm.RFP, statusAt, asm.DWord),
@@ -98,10 +104,7 @@ func (p *program) sum(f *field, at int) {
 			asm.Add.Reg(asm.R2, asm.R1),
 			asm.StoreMem(asm.RFP, int16(at), asm.R2, asm.DWord))
 	}
-	p.add(asm.LoadMem(asm.R0, asm.RFP, statusAt, asm.DWord), asm.Ja.Label(done))
-	p.here(null)
-	p.add(asm.Mov.Imm(asm.R0, -1))
-	p.here(done)
+	p.add(asm.LoadMem(asm.R0, asm.RFP, statusAt, asm.DWord))
 }
 
 // part reads the columns of a part of the record to the stack, at its bottom.

@@ -35,10 +35,16 @@ type place struct {
 	inside   bool   // of the base object, which at first is a pointer in the context
 	bit      uint32 // where a bit-field begins, in its first byte
 	bits     uint32 // its size, 0 for anything else
+	address  bool   // a number that is an address, though not by its type
 	perCPU   bool   // the last pointer is one into each CPU's own memory
 	mask     uint64 // 0 for none
 	format   *format
 	lastEnum *btf.Enum // the enum that a number was said to be of
+}
+
+// addresses are the numbers that hold one of the kernel's addresses.
+var addresses = map[[2]string]bool{
+	{"kallsym_iter", "value"}: true,
 }
 
 // A resolver resolves the paths of one query.
@@ -93,7 +99,7 @@ func (r *resolver) first(name string) (place, error) {
 		}
 		types = append(types, at.typ)
 	}
-	return place{}, noField(name, types...)
+	return place{}, noField("", name, types...)
 }
 
 // follow reads the pointer at the place. The pointer to an object of the context
@@ -129,10 +135,10 @@ func (at *place) member(name string) error {
 	}
 	m, ok := findMember(t, name)
 	if !ok {
-		return noField(name, t)
+		return noField(at.said, name, t)
 	}
-	at.typ, at.bits = m.Type, uint32(m.BitfieldSize)
-	at.bit = uint32(m.Offset % 8)
+	at.typ, at.bits, at.bit = m.Type, uint32(m.BitfieldSize), uint32(m.Offset%8)
+	at.address = addresses[[2]string{t.TypeName(), name}]
 	return at.add(int64(m.Offset.Bytes()))
 }
 

@@ -10,9 +10,10 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// noField refuses a name that none of the types has, and says what may have been
-// meant: a field that is spelled alike, here or a level below.
-func noField(name string, types ...btf.Type) error {
+// noField refuses a name that none of the types has, to which a path has led, and
+// says what may have been meant: a field that is spelled alike, here or a level
+// below.
+func noField(path, name string, types ...btf.Type) error {
 	var structs, here, below []string
 	for _, t := range types {
 		structs = append(structs, cType(t))
@@ -24,8 +25,12 @@ func noField(name string, types ...btf.Type) error {
 		}
 	}
 	meant := append(nearest(name, here, max(1, len(name)/3)), nearest(name, below, len(name)/5)...)
+	meant = meant[:min(3, len(meant))]
+	for i := range meant {
+		meant[i] = strings.TrimPrefix(path+"."+meant[i], ".")
+	}
 	hint := ""
-	if meant = meant[:min(3, len(meant))]; len(meant) > 0 {
+	if len(meant) > 0 {
 		hint = "; did you mean " + strings.Join(meant, ", ") + "?"
 	}
 	return refuse("no field %s in %s%s", name, strings.Join(structs, " or "), hint)

@@ -10,10 +10,6 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// maxNeedle is the longest text that is looked for inside another: the program
-// has a comparison for each of its bytes at each place.
-const maxNeedle = 64
-
 // A test is a condition on a field, with the value as the field has it.
 type test struct {
 	*field
@@ -45,6 +41,9 @@ func (r *resolver) tests(text string) (tests []test, err error) {
 // test resolves a condition.
 func (r *resolver) test(c condition) (test, error) {
 	f, err := r.field(c.path)
+	if c.missing {
+		f, err = r.existence(c.path)
+	}
 	if err != nil {
 		return test{}, err
 	}
@@ -76,8 +75,6 @@ func (r *resolver) test(c condition) (test, error) {
 		switch limit := int(f.size) - 1; {
 		case contains && c.value == "":
 			return t, refuse("%s: every text contains the empty one", c.text)
-		case contains && len(c.value) > maxNeedle:
-			return t, refuse("%s: a text of %d bytes, and %d is the limit for ~", c.text, len(c.value), maxNeedle)
 		case len(c.value) > limit:
 			return t, refuse("%s: %s has at most %d bytes", c.text, f.name, limit)
 		}
@@ -86,6 +83,20 @@ func (r *resolver) test(c condition) (test, error) {
 		return t, refuse("%s: %s is not a value of %s: %v", c.text, strconv.Quote(c.value), f.name, reason(err))
 	}
 	return t, nil
+}
+
+// existence is what is read to find out whether a field is missing: its value, or
+// of what has none of its own, a struct behind a pointer, the first byte.
+func (r *resolver) existence(p path) (*field, error) {
+	f, err := r.field(p)
+	if err == nil {
+		return f, nil
+	}
+	at, e := r.resolve(p)
+	if e != nil || len(at.hops) == 0 || at.perCPU {
+		return nil, err
+	}
+	return &field{name: p.text, access: at.access, kind: number, size: 1, slot: 8}, nil
 }
 
 // parseNumber parses the value that a numeric field is compared with: in the
@@ -185,7 +196,7 @@ func (p *program) testNumber(t test, at int, pass string) {
 	p.add(jumps[t.op].Reg(asm.R1, asm.R2, pass))
 }
 
-// testEqual compares eight bytes at a time; behind a text there are zeroes.
+// testEqual compares a text or octets; behind a text there are zeroes.
 func (p *program) testEqual(t test, at int, pass, fail string) {
 	yes, no := pass, fail
 	if t.op == "!=" {
@@ -196,31 +207,65 @@ func (p *program) testEqual(t test, at int, pass, fail string) {
 	if t.kind == text {
 		want = want[:align(len(t.bytes)+1)] // with the NUL
 	}
+	p.equal(want, at, no)
+	p.add(asm.Ja.Label(yes))
+}
+
+// equal compares some words on the stack, and branches unless they are these.
+func (p *program) equal(want []byte, at int, no string) {
 	for i := 0; i < len(want); i += 8 {
 		p.add(asm.LoadMem(asm.R1, asm.RFP, int16(at+i), asm.DWord),
 			asm.LoadImm(asm.R2, int64(binary.LittleEndian.Uint64(want[i:])), asm.DWord),
 			asm.JNE.Reg(asm.R1, asm.R2, no))
 	}
-	p.add(asm.Ja.Label(yes))
 }
 
-// testContains compares at each place of the text, until its end.
+// testContains looks for the first byte until the end of the text, and where it is
+// calls a function that compares the rest. What is likely falls through: the
+// verifier goes on there first, and remembers one branch a place.
 func (p *program) testContains(t test, at int, pass, fail string) {
 	yes, no := pass, fail
 	if t.op == "!~" {
 		yes, no = fail, pass
 	}
-	for i := 0; i+len(t.bytes) < int(t.size); i++ {
-		next := p.newLabel()
-		for j, c := range t.bytes {
-			p.add(asm.LoadMem(asm.R1, asm.RFP, int16(at+i+j), asm.Byte))
-			if j == 0 {
-				p.add(asm.JEq.Imm(asm.R1, 0, no))
-			}
-			p.add(asm.JNE.Imm(asm.R1, int32(c), next))
+	last := int(t.size) - 1 - len(t.bytes)
+	maybe, next := make([]string, last+1), make([]string, last+1)
+	for i := range maybe {
+		maybe[i], next[i] = p.newLabel(), p.newLabel()
+		p.add(asm.LoadMem(asm.R1, asm.RFP, int16(at+i), asm.Byte), asm.JEq.Imm(asm.R1, int32(t.bytes[0]), maybe[i]))
+		p.here(next[i])
+		if i%8 == 7 { // behind its end a text is zero
+			p.add(asm.JEq.Imm(asm.R1, 0, no))
 		}
-		p.add(asm.Ja.Label(yes))
-		p.here(next)
 	}
 	p.add(asm.Ja.Label(no))
+	begins := p.begins(t.bytes)
+	for i := range maybe {
+		p.here(maybe[i])
+		p.pointTo(asm.R1, at+i)
+		p.add(asm.Call.Label(begins), asm.JNE.Imm(asm.R0, 0, yes), asm.Mov.Imm(asm.R1, 1), asm.Ja.Label(next[i]))
+	}
+}
+
+// begins makes a function that returns whether what R1 points to begins with some
+// bytes. It has the compared bytes brought to where they are aligned.
+func (p *program) begins(with []byte) (label string) {
+	label = p.newLabel()
+	f := &program{label: label}
+	no := label + "no"
+	f.add(asm.Mov.Reg(asm.R6, asm.R1))
+	for i := 0; i < len(with); i += functionStack {
+		part := with[i:min(i+functionStack, len(with))]
+		want := make([]byte, align(len(part)))
+		copy(want, part)
+		f.add(store(len(want)-8-functionStack, 0))
+		f.add(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(i)))
+		f.probe(-functionStack, int32(len(part)))
+		f.equal(want, -functionStack, no)
+	}
+	f.add(asm.Mov.Imm(asm.R0, 1), asm.Return())
+	f.here(no)
+	f.leave()
+	p.functions = append(p.functions, f.insns...)
+	return label
 }
