@@ -36,7 +36,8 @@ func Errno(err error) unix.Errno {
 // that the log must tell of.
 func expected(errno unix.Errno) bool {
 	switch errno {
-	case 0, unix.ENOENT, unix.ENOTDIR, unix.EISDIR, unix.ELOOP, unix.EINVAL, unix.ESRCH, unix.EINTR, unix.EACCES, unix.EAGAIN:
+	case 0, unix.ENOENT, unix.ENOTDIR, unix.EISDIR, unix.ELOOP, unix.EINVAL, unix.ESRCH, unix.EINTR, unix.EACCES,
+		unix.EAGAIN, unix.ENAMETOOLONG, unix.ENOSPC:
 		return true
 	}
 	return false

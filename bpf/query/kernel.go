@@ -83,6 +83,9 @@ const maxQueries = 64
 // Compile makes the query of a text, or returns the same one if it has made it
 // lately. One that cannot be is a Refusal. It loads nothing into the kernel.
 func (k *Kernel) Compile(t Text) (*Query, error) {
+	if t.Fields == "" {
+		return nil, refuse("no field is asked for")
+	}
 	q, err := k.resolve(t)
 	if err != nil {
 		return nil, err

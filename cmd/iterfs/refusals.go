@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// maxRefusals is how many refused look-ups are remembered.
+// maxRefusals is how many are remembered.
 const maxRefusals = 100
 
-// refusals are the latest look-ups in select/ that were refused, and why.
+// refusals are the latest queries in select/ that were refused or failed, and why.
 type refusals struct {
 	mu     sync.Mutex
 	latest []refusal // the oldest first

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"iter"
 	"strings"
 
@@ -34,7 +35,7 @@ func (s *system) selectEntries() ([]fs.Entry, error) {
 	}
 	q := &selection{system: s, kernel: query.NewKernel(types)}
 	entries := []fs.Entry{
-		{Path: "select", Mode: selectDirMode, Dir: true},
+		fixed("select"),
 		{Path: "select/README", Mode: selectMode, Open: s.generated((*system).appendSelectReadme)},
 		{Path: "select/errors", Mode: selectMode, Open: func(context.Context, fs.Request) (fs.Stream, error) {
 			return fs.Text(q.refused.append(nil)), nil
@@ -42,17 +43,24 @@ func (s *system) selectEntries() ([]fs.Entry, error) {
 		{Path: "select/<target>", Mode: selectDirMode, Objects: q.targets},
 		{Path: "select/<target>/fields", Mode: selectMode, Open: q.fields(bpf.Text)},
 		{Path: "select/<target>/fields.json", Mode: selectMode, Open: q.fields(bpf.JSON)},
+		fixed("select/<target>/where"),
 		q.dir("select/<target>/where/<conditions>"),
 	}
 	for _, dir := range []string{"select/<target>", "select/<target>/where/<conditions>"} {
 		entries = append(entries,
 			q.file(dir+"/<fields>"),
+			fixed(dir+"/count"),
 			q.file(dir+"/count/<fields>"),
+			fixed(dir+"/sum"),
 			q.dir(dir+"/sum/<sum>"),
+			fixed(dir+"/sum/<sum>/by"),
 			q.file(dir+"/sum/<sum>/by/<fields>"))
 	}
 	return entries, nil
 }
+
+// fixed is the entry of a directory that is always there.
+func fixed(path string) fs.Entry { return fs.Entry{Path: path, Mode: selectDirMode, Dir: true} }
 
 // targets lists the iterator targets that can be asked.
 func (s *selection) targets(_ context.Context, _ fs.Request, want string) iter.Seq2[fs.Object, error] {
@@ -94,8 +102,27 @@ func (s *selection) file(path string) fs.Entry {
 			return nil, err
 		}
 		request := bpf.Request{System: s, Target: q.Target, File: &q.Target.Files[0], Reader: bpf.Reader(r.Caller)}
-		return start(request, form)
+		content, err := start(request, form)
+		if err != nil {
+			s.refused.add(place(path, names), err)
+			return nil, err
+		}
+		return &answer{content, func(err error) { s.refused.add(place(path, names), err) }}, nil
 	}}
+}
+
+// answer is the content of a query, which may fail as it is read.
+type answer struct {
+	fs.Stream
+	failed func(error)
+}
+
+func (a *answer) Append(ctx context.Context, dst []byte) ([]byte, error) {
+	dst, err := a.Stream.Append(ctx, dst)
+	if err != nil && err != io.EOF && ctx.Err() == nil {
+		a.failed(err)
+	}
+	return dst, err
 }
 
 // lookup makes the generator of names that are parts of a query: of all, none;
@@ -112,11 +139,9 @@ func (s *selection) lookup(path string) func(context.Context, fs.Request, string
 			}
 			names = append(names, want)
 			text, _ := queryOf(path, names)
-			var err error
-			if text.Fields != "" {
+			err := s.kernel.Check(text)
+			if strings.HasSuffix(path, "<fields>") {
 				_, err = s.kernel.Compile(text)
-			} else {
-				err = s.kernel.Check(text)
 			}
 			if err != nil {
 				s.refused.add(place(path, names), err)
