@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -137,6 +138,10 @@ func TestSelectHidesPointers(t *testing.T) {
 	if text, err := read(); err != nil || strings.Contains(text, "0xffff") != (restrict[0] < '2') {
 		t.Errorf("root sees %q, %v", text, err)
 	}
+	paranoid, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
+	if err == nil && restrict[0] == '0' && paranoid[0] < '2' {
+		t.Skip("perf_event_paranoid lets everyone see addresses here")
+	}
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // the thread ends without the capability
@@ -207,9 +212,7 @@ func TestSelectKeepsFewPrograms(t *testing.T) {
 	if n := queryPrograms(t) - before; n > 64 {
 		t.Errorf("%d programs are kept", n)
 	}
-	if left := linksSince(t, links); len(left) > 0 {
-		t.Errorf("links are left: %v", left)
-	}
+	eventually(t, func() bool { return len(linksSince(t, links)) == 0 }, "links are left")
 }
 
 // Readers who count at once do not disturb each other.
@@ -281,5 +284,43 @@ func TestSelectReadme(t *testing.T) {
 	}
 	if tried < 10 {
 		t.Errorf("only %d commands", tried)
+	}
+}
+
+// The cgroups come whole, however many: their ids are the inode numbers of their
+// directories.
+func TestSelectManyCgroups(t *testing.T) {
+	m := newMount(t)
+	needTarget(t, m, "cgroup", "select/cgroup")
+	c := zoo.NewCgroups(t)
+	want := map[string]string{}
+	for i := range many() {
+		name := fmt.Sprintf("some cgroup %d", i)
+		c.Make(name)
+		var st unix.Stat_t
+		if err := unix.Stat(c.Dir+"/"+name, &st); err != nil {
+			t.Fatal(err)
+		}
+		want[strconv.FormatUint(st.Ino, 10)] = strings.ReplaceAll(name, " ", `\040`)
+	}
+	rows := m.selected(t, `cgroup/where/kn.name~some\040cgroup/kn.id,kn.name,level`, "kn.id")
+	if len(rows) != len(want) {
+		t.Errorf("%d rows, %d cgroups", len(rows), len(want))
+	}
+	for id, name := range want {
+		if rows[id]["kn.name"] != name {
+			t.Errorf("cgroup %s is %v, not %s", id, rows[id], name)
+		}
+	}
+	last := 0
+	for _, row := range table(t, m.read(t, "select/cgroup/kn.id")) {
+		id, _ := strconv.Atoi(row["kn.id"])
+		if id <= last {
+			t.Fatalf("id %d comes after %d", id, last)
+		}
+		last = id
+	}
+	if count := table(t, m.read(t, `select/cgroup/where/kn.name~some\040cgroup/count/level`)); len(count) != 1 || count[0]["COUNT"] != strconv.Itoa(many()) {
+		t.Errorf("counted %v", count)
 	}
 }

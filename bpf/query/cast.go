@@ -3,7 +3,6 @@
 package query
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
@@ -116,7 +115,7 @@ func (r *resolver) contained(at *place, from *btf.Struct, name string) error {
 	}
 	offsets := locate(to, from.Name, 0, nil)
 	switch {
-	case len(offsets) == 0:
+	case len(offsets) == 0 || from.Name == "":
 		return refuse("struct %s does not contain a struct %s", name, from.Name)
 	case len(offsets) > 1 && offsets[0] != 0:
 		return refuse("struct %s contains more than one struct %s", name, from.Name)
@@ -136,8 +135,8 @@ func (r *resolver) socketOf(at *place) error {
 	if err := r.kernel.types.TypeByName("socket", &socket); err != nil {
 		return refuse("no struct socket in this kernel")
 	}
-	at.hops = append(at.hops, hop{offset: at.offset})
-	at.offset, at.typ = 0, socket
+	at.hop(hop{offset: at.offset})
+	at.typ = socket
 	return nil
 }
 
@@ -150,8 +149,8 @@ func (r *resolver) cast(at *place, c *cast, to btf.Type, guards ...guard) error 
 		}
 		c.checks = append(c.checks, check)
 	}
-	at.hops = append(slices.Clip(at.hops), hop{offset: at.offset, cast: c})
-	at.offset, at.typ = 0, to
+	at.hop(hop{offset: at.offset, cast: c})
+	at.typ = to
 	return nil
 }
 

@@ -4,7 +4,6 @@ package query
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/cilium/ebpf/btf"
 )
@@ -45,47 +44,6 @@ type field struct {
 	start     *access // what the sum starts from
 }
 
-// fields resolves the columns of a query; none for an empty text.
-func (r *resolver) fields(text string, grouped bool) (fields []*field, err error) {
-	if text == "" {
-		return nil, nil
-	}
-	paths, err := parsePaths(text)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range paths {
-		if grouped && (p.text == "count" || p.text == "sum") {
-			return nil, refuse("%s is a column of its own: write the field as %s.%s", p.text, r.ctx.searched()[0].name, p.text)
-		}
-		f, err := r.field(p)
-		if err != nil {
-			return nil, err
-		}
-		fields = append(fields, f)
-	}
-	return fields, nil
-}
-
-// summed resolves the field that is added up; nil for an empty text.
-func (r *resolver) summed(text string) (*field, error) {
-	if text == "" {
-		return nil, nil
-	}
-	if err := checkName(text); err != nil {
-		return nil, err
-	}
-	p, err := parsePath(text)
-	if err != nil {
-		return nil, err
-	}
-	f, err := r.field(p)
-	if err == nil && f.kind != number {
-		err = refuse("%s is no number, and only numbers are added up", text)
-	}
-	return f, err
-}
-
 // field resolves a path to something that can be shown.
 func (r *resolver) field(p path) (*field, error) {
 	at, err := r.resolve(p)
@@ -100,7 +58,7 @@ func (r *resolver) field(p path) (*field, error) {
 		f.size, f.signed = int32(t.Size), t.Encoding == btf.Signed
 		f.bigEndian = around.has("__be16") || around.has("__be32") || around.has("__be64")
 		if f.format == nil {
-			f.format = formatOf(around)
+			f.format = formatOf(t, around)
 		}
 	case *btf.Enum:
 		f.size, f.signed = int32(t.Size), t.Signed
@@ -150,9 +108,9 @@ func (f *field) setPointer(at place, p *btf.Pointer) error {
 	case around.has("percpu"):
 		f.kind, f.perCPU = number, true
 		f.size, f.signed = int32(n.Size), n.Encoding == btf.Signed
-		f.hops, f.offset = append(slices.Clip(f.hops), hop{offset: f.offset}), 0
+		f.hop(hop{offset: f.offset})
 	case (n.Name == "char" || n.Name == "unsigned char") && len(around) == 0:
-		f.hops, f.offset = append(slices.Clip(f.hops), hop{offset: f.offset}), 0
+		f.hop(hop{offset: f.offset})
 		f.setText(maxText)
 	}
 	return nil
@@ -208,7 +166,7 @@ func (f *field) setCounter(at place) error {
 		return nil // a kernel for one CPU: a count is all there is
 	}
 	f.start, f.perCPU, f.signed, f.size = &count.access, true, true, 4
-	f.hops, f.offset = append(slices.Clip(f.hops), hop{offset: counters.offset}), 0
+	f.hop(hop{offset: counters.offset})
 	return nil
 }
 

@@ -5,10 +5,8 @@ package query
 import (
 	"encoding/hex"
 	"net/netip"
-	"os/user"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/cilium/ebpf/btf"
 )
@@ -32,6 +30,7 @@ var formats = map[string]*format{
 }
 
 var (
+	booleans   = &format{parse: parseBool}
 	userNames  = &format{parse: parseUser}
 	groupNames = &format{parse: parseGroup}
 
@@ -39,9 +38,11 @@ var (
 	ip6Octets = &format{appendOctets: appendIP6, parseOctets: parseIP6}
 )
 
-// formatOf is what the typedefs of a number say about it.
-func formatOf(around names) *format {
+// formatOf is what the type of a number, and the typedefs around it, say about it.
+func formatOf(t *btf.Int, around names) *format {
 	switch {
+	case t.Encoding == btf.Bool:
+		return booleans
 	case around.has("uid_t"):
 		return userNames
 	case around.has("gid_t"):
@@ -111,15 +112,6 @@ func appendDecimal(dst []byte, v uint64, signed bool) []byte {
 	return strconv.AppendUint(dst, v, 10)
 }
 
-// parseNumber parses a number as Go and C write it.
-func parseNumber(text string) (uint64, error) {
-	if strings.HasPrefix(text, "-") {
-		v, err := strconv.ParseInt(text, 0, 64)
-		return uint64(v), err
-	}
-	return strconv.ParseUint(text, 0, 64)
-}
-
 func appendOctal(dst []byte, v uint64) []byte {
 	if v != 0 {
 		dst = append(dst, '0')
@@ -127,41 +119,11 @@ func appendOctal(dst []byte, v uint64) []byte {
 	return strconv.AppendUint(dst, v, 8)
 }
 
-func parseChar(text string) (uint64, error) {
-	if len(text) != 1 {
-		return 0, strconv.ErrSyntax
-	}
-	return uint64(text[0]), nil
-}
-
 func appendIP4(dst []byte, v uint64) []byte {
 	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}).AppendTo(dst)
 }
 
-func parseIP4(text string) (uint64, error) {
-	a, err := netip.ParseAddr(text)
-	if err != nil || !a.Is4() {
-		return 0, strconv.ErrSyntax
-	}
-	b := a.As4()
-	return uint64(b[0])<<24 | uint64(b[1])<<16 | uint64(b[2])<<8 | uint64(b[3]), nil
-}
-
 func appendIP6(dst, value []byte) []byte { return netip.AddrFrom16([16]byte(value)).AppendTo(dst) }
-
-func parseIP6(text string, _ int) ([]byte, error) {
-	a, err := netip.ParseAddr(text)
-	b := a.As16()
-	return b[:], err
-}
-
-func parseHex(text string, size int) ([]byte, error) {
-	b, err := hex.DecodeString(text)
-	if err == nil && len(b) != size {
-		err = strconv.ErrRange
-	}
-	return b, err
-}
 
 // The kernel's dev_t has 20 bits for the minor number.
 const minorBits = 20
@@ -169,36 +131,4 @@ const minorBits = 20
 func appendDev(dst []byte, v uint64) []byte {
 	dst = strconv.AppendUint(dst, v>>minorBits, 10)
 	return strconv.AppendUint(append(dst, ':'), v&(1<<minorBits-1), 10)
-}
-
-func parseDev(text string) (uint64, error) {
-	major, minor, _ := strings.Cut(text, ":")
-	a, err := strconv.ParseUint(major, 10, 32-minorBits)
-	if err != nil {
-		return 0, err
-	}
-	b, err := strconv.ParseUint(minor, 10, minorBits)
-	return a<<minorBits | b, err
-}
-
-func parseUser(text string) (uint64, error) {
-	if v, err := parseNumber(text); err == nil {
-		return v, nil
-	}
-	u, err := user.Lookup(text)
-	if err != nil {
-		return 0, err
-	}
-	return parseNumber(u.Uid)
-}
-
-func parseGroup(text string) (uint64, error) {
-	if v, err := parseNumber(text); err == nil {
-		return v, nil
-	}
-	g, err := user.LookupGroup(text)
-	if err != nil {
-		return 0, err
-	}
-	return parseNumber(g.Gid)
 }

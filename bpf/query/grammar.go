@@ -26,6 +26,13 @@ type step struct {
 	arg string
 }
 
+func (s step) String() string {
+	if s.op == '[' {
+		return "[" + s.arg + "]"
+	}
+	return string(s.op) + s.arg
+}
+
 // A condition compares a field with a value.
 type condition struct {
 	text  string

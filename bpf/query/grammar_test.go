@@ -14,11 +14,7 @@ import (
 func (p path) spell() string {
 	var b strings.Builder
 	for _, s := range p.steps {
-		b.WriteByte(s.op)
-		b.WriteString(s.arg)
-		if s.op == '[' {
-			b.WriteByte(']')
-		}
+		b.WriteString(s.String())
 	}
 	return strings.TrimPrefix(b.String(), ".")
 }

@@ -9,9 +9,6 @@ package query
 import (
 	"slices"
 
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-
 	"github.com/iterfs/iterfs/bpf"
 )
 
@@ -94,6 +91,47 @@ func (k *Kernel) resolve(t Text) (*Query, error) {
 	return q, nil
 }
 
+// fields resolves the columns of a query; none for an empty text.
+func (r *resolver) fields(text string, grouped bool) (fields []*field, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	paths, err := parsePaths(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range paths {
+		if grouped && (p.text == "count" || p.text == "sum") {
+			return nil, refuse("%s is a column of its own: write the field as %s.%s", p.text, r.ctx.searched()[0].name, p.text)
+		}
+		f, err := r.field(p)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, f)
+	}
+	return fields, nil
+}
+
+// summed resolves the field that is added up; nil for an empty text.
+func (r *resolver) summed(text string) (*field, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if err := checkName(text); err != nil {
+		return nil, err
+	}
+	p, err := parsePath(text)
+	if err != nil {
+		return nil, err
+	}
+	f, err := r.field(p)
+	if err == nil && f.kind != number {
+		err = refuse("%s is no number, and only numbers are added up", text)
+	}
+	return f, err
+}
+
 // all are the fields that the program reads.
 func (q *Query) all() []*field {
 	all := slices.Clone(q.fields)
@@ -112,32 +150,6 @@ func (q *Query) all() []*field {
 // text alone does not tell: the number of a user may have changed.
 func (q *Query) same(other *Query) bool {
 	return q.text == other.text && slices.EqualFunc(q.tests, other.tests, func(a, b test) bool { return a.number == b.number })
-}
-
-// What the kernel's verifier can bear, and a little less: a million instructions,
-// 8192 branches to be looked at later.
-const (
-	maxInsns    = 1 << 18
-	maxBranches = 8000
-)
-
-// bearable refuses a program that the verifier would.
-func bearable(insns asm.Instructions) error {
-	branches := 0
-	for _, ins := range insns {
-		switch op := ins.OpCode.JumpOp(); op {
-		case asm.InvalidJumpOp, asm.Ja, asm.Exit, asm.Call:
-		default:
-			branches++
-		}
-	}
-	switch {
-	case len(insns) > maxInsns:
-		return refuse("this takes a program of %d instructions, and %d is the limit", len(insns), maxInsns)
-	case branches > maxBranches:
-		return refuse("this takes a program of %d branches, and %d is the limit: look for fewer texts in others", branches, maxBranches)
-	}
-	return nil
 }
 
 // finish makes the program and the file of a query whose fields are resolved.
@@ -167,55 +179,13 @@ func (q *Query) finish() error {
 // group, and where the kernel would give up after a buffer of them.
 func (q *Query) collects() bool { return q.text.grouped() || q.id != nil }
 
-// assemble makes the program.
-func (q *Query) assemble() asm.Instructions {
-	p := &program{ctx: q.ctx, cpus: q.cpus}
-	p.begin(q.used())
-	for _, t := range q.tests {
-		p.test(t)
-	}
-	if q.collects() {
-		p.collect(&q.layout, q.sum)
-	} else {
-		for _, part := range q.layout.parts {
-			p.part(part)
-			p.write(-stackSize, part.size)
-		}
-		p.leave()
-	}
-	return append(p.insns, p.functions...)
-}
-
-// object is the program as the loader takes it.
-func (q *Query) object() (*ebpf.CollectionSpec, error) {
-	spec := &ebpf.CollectionSpec{
-		Maps: map[string]*ebpf.MapSpec{},
-		Programs: map[string]*ebpf.ProgramSpec{programName: {
-			Name: programName, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: q.from.Name,
-			Instructions: q.assemble(), License: license,
-		}},
-	}
-	if q.collects() {
-		spec.Maps[groupsMap] = groupsSpec(&q.layout)
-	}
-	return spec, nil
-}
-
-// used are the objects of the context that the program needs: the one that is
-// visited in any case, which is NULL at the end.
-func (q *Query) used() []*object {
-	used := q.ctx.searched()[:1]
-	for _, f := range q.all() {
-		if o := f.base; o.isPointer() && !slices.Contains(used, o) {
-			used = append(used, o)
-		}
-	}
-	return used
-}
-
 // open makes the content of the query's file.
 func (q *Query) open(r bpf.Request, form bpf.Form) (bpf.Content, error) {
-	t := q.table(maySeePointers(r.Reader))
+	pointers, err := r.Reader.SeesAddresses()
+	if err != nil {
+		return nil, err
+	}
+	t := q.table(pointers)
 	format := t.Text()
 	if form == bpf.JSON {
 		format = t.JSON()

@@ -27,19 +27,21 @@ type hop struct {
 	cast   *cast
 }
 
+// hop goes on by a hop, of which other accesses that begin alike know nothing.
+func (a *access) hop(h hop) { a.hops, a.offset = append(slices.Clip(a.hops), h), 0 }
+
 // A place is where the steps of a path have led so far.
 type place struct {
 	access
-	typ      btf.Type
-	said     string // the path up to here
-	inside   bool   // of the base object, which at first is a pointer in the context
-	bit      uint32 // where a bit-field begins, in its first byte
-	bits     uint32 // its size, 0 for anything else
-	address  bool   // a number that is an address, though not by its type
-	perCPU   bool   // the last pointer is one into each CPU's own memory
-	mask     uint64 // 0 for none
-	format   *format
-	lastEnum *btf.Enum // the enum that a number was said to be of
+	typ     btf.Type
+	said    string // the path up to here
+	inside  bool   // of the base object, which at first is a pointer in the context
+	bit     uint32 // where a bit-field begins, in its first byte
+	bits    uint32 // its size, 0 for anything else
+	address bool   // a number that is an address, though not by its type
+	perCPU  bool   // the last pointer is one into each CPU's own memory
+	mask    uint64 // 0 for none
+	format  *format
 }
 
 // addresses are the numbers that hold one of the kernel's addresses.
@@ -61,7 +63,7 @@ func (r *resolver) resolve(p path) (place, error) {
 			break
 		}
 		switch {
-		case at.mask != 0 && s.op != ':', at.format != nil, at.lastEnum != nil:
+		case at.mask != 0 && s.op != ':', at.format != nil:
 			err = refuse("%s is a number, and nothing can follow it", at.said)
 		case s.op == '.':
 			err = at.member(s.arg)
@@ -72,12 +74,7 @@ func (r *resolver) resolve(p path) (place, error) {
 		case s.op == ':':
 			err = r.seenAs(&at, s.arg)
 		}
-		switch s.op {
-		case '[':
-			at.said += "[" + s.arg + "]"
-		default:
-			at.said += string(s.op) + s.arg
-		}
+		at.said += s.String()
 	}
 	return at, err
 }
@@ -113,8 +110,8 @@ func (at *place) follow(p *btf.Pointer) error {
 		at.inside, at.typ = true, target
 		return nil
 	}
-	at.hops = append(slices.Clip(at.hops), hop{offset: at.offset})
-	at.offset, at.typ, at.perCPU = 0, target, tags.has("percpu")
+	at.hop(hop{offset: at.offset})
+	at.typ, at.perCPU = target, tags.has("percpu")
 	return nil
 }
 
@@ -150,6 +147,9 @@ func (r *resolver) element(at *place, index string) error {
 			return err
 		}
 	}
+	if i > maxOffset {
+		return refuse("[%s] lies too far from %s", index, at.said)
+	}
 	t, _ := peel(at.typ)
 	switch v := t.(type) {
 	case *btf.Array:
@@ -172,11 +172,12 @@ func (r *resolver) element(at *place, index string) error {
 }
 
 func (at *place) add(bytes int64) error {
-	if sum := int64(at.offset) + bytes; bytes < maxOffset && sum < maxOffset {
-		at.offset = int32(sum)
-		return nil
+	sum := int64(at.offset) + bytes
+	if sum > maxOffset {
+		return refuse("what follows %s lies too far from it", at.said)
 	}
-	return refuse("%s and what follows lies too far from its object", at.said)
+	at.offset = int32(sum)
+	return nil
 }
 
 // masked takes some bits of a number.

@@ -93,3 +93,16 @@ func (c column) appendText(dst []byte, r row) []byte {
 	}
 	return append(dst, value...)
 }
+
+// appendPointer appends an address as the kernel prints it, or only that it is one.
+func appendPointer(dst []byte, v uint64, shown bool) []byte {
+	if !shown {
+		return append(dst, "hidden"...)
+	}
+	const digits = "0123456789abcdef"
+	dst = append(dst, "0x"...)
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, digits[v>>shift&15])
+	}
+	return dst
+}
