@@ -46,6 +46,10 @@ type Params struct {
 	// Args is the value of the object's map "args" for this run, as args_of_run()
 	// of iter.h gives it to the program, where it has that map; nil for zeros.
 	Args []byte
+
+	// Collect is a map of the object that the run's program fills; "" for none.
+	// The run's records are a Collector then, which gives it.
+	Collect string
 }
 
 // MapFD is what *ebpf.Map has of use here.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,6 +44,13 @@ type Records interface {
 	// is lost.
 	Next(ctx context.Context) ([]byte, error)
 	Close() error
+}
+
+// A Collector is the Records of a run with Params.Collect.
+type Collector interface {
+	Records
+	// Collected is the map that was named there, valid until Close.
+	Collected() *ebpf.Map
 }
 
 // Content is the text of an open file, made as it is read.

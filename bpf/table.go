@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,8 @@ type Table[R any] struct {
 // has the value at all.
 type Column[R any] struct {
 	Name string
+	// Key is the name in JSON; without one it is Name in lower case.
+	Key string
 	// Doc tells what the value is, Unit in what it counts ("KiB", "ms since
 	// boot"; "" for plain numbers and text), Source the kernel's field or function.
 	Doc, Unit, Source string
@@ -97,7 +100,7 @@ func (t Table[R]) Text() Format {
 func (t Table[R]) JSON() Format {
 	keys := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
-		keys[i] = "," + strconv.Quote(strings.ToLower(c.Name)) + ":"
+		keys[i] = "," + strconv.Quote(cmp.Or(c.Key, strings.ToLower(c.Name))) + ":"
 	}
 	keys[0] = "{" + keys[0][1:]
 	return t.Source.Lines(func(dst []byte, r R) []byte {

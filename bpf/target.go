@@ -23,6 +23,9 @@ type Target struct {
 	// Records maps each record type of the object to the size of its Go twin;
 	// loading fails where the object's BTF says otherwise.
 	Records map[string]uintptr
+	// Transient says that the target was made on the fly, as one of many: its
+	// programs are kept loaded only while they are among those used lately.
+	Transient bool
 
 	Files   []File
 	Objects []Objects

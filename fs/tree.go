@@ -41,7 +41,7 @@ type Entry struct {
 	// all of them, or with want at least those of that name. Listing and look-up
 	// both ask it, so they cannot disagree. The request tells whose directory it is.
 	Objects func(ctx context.Context, r Request, want string) iter.Seq2[Object, error]
-	// Dir makes an empty directory.
+	// Dir makes a directory, which may be empty.
 	Dir bool
 
 	// A tree is read-only where the following are nil. The first two ask for

@@ -70,6 +70,8 @@ func testTree(birth *uint64) *Tree {
 		{Path: "dir/self", Link: func(context.Context, Request) (string, error) { return "2", nil }},
 		{Path: "dir/loop", Link: func(context.Context, Request) (string, error) { return "loop", nil }},
 		{Path: "bare", Dir: true},
+		{Path: "files/<n>", Mode: 0o400, Objects: numbers(3, birth), Open: said("object")},
+		{Path: "files", Mode: 0o500, Dir: true},
 		{Path: "broken/<n>", Objects: func(context.Context, Request, string) iter.Seq2[Object, error] {
 			return func(yield func(Object, error) bool) { yield(Object{}, unix.EIO) }
 		}},
@@ -79,7 +81,7 @@ func testTree(birth *uint64) *Tree {
 func TestWalkAndRead(t *testing.T) {
 	tree := testTree(new(uint64))
 	for path, want := range map[string]string{
-		"top": "top", "/dir/2/file": "file 2", "dir/3/sub/1/deep": "deep 3 1", "dir/self/file": "file 2",
+		"top": "top", "/dir/2/file": "file 2", "dir/3/sub/1/deep": "deep 3 1", "dir/self/file": "file 2", "files/3": "object 3",
 		"nest/a/file": "file a", "nest/a/b/b/a/file": "file a b b a", "nest/a/b/fixed/file": "fixed a b", "nest/other/b/b/file": "other b b",
 	} {
 		n, err := tree.Walk(ctx, Caller{}, path)
@@ -97,7 +99,7 @@ func TestWalkAndRead(t *testing.T) {
 		r.Close()
 	}
 	for path, want := range map[string]unix.Errno{
-		"nothing": unix.ENOENT, "dir/4": unix.ENOENT, "dir/02": unix.ENOENT, "top/below": unix.ENOTDIR,
+		"nothing": unix.ENOENT, "dir/4": unix.ENOENT, "dir/02": unix.ENOENT, "top/below": unix.ENOTDIR, "files/4": unix.ENOENT, "files/3/x": unix.ENOTDIR,
 		"dir/loop": unix.ELOOP, "broken/1": unix.EIO,
 		"nest/c": unix.ENOENT, "nest/a/b/b/a/b": unix.ENOENT, "nest/a/file/a": unix.ENOTDIR, "nest/a/other": unix.ENOENT,
 	} {
@@ -173,11 +175,13 @@ func TestAttributes(t *testing.T) {
 		nlink uint32
 		uid   uint32
 	}{
-		{"/", unix.S_IFDIR | 0o555, 6, 0}, // dir, nest, bare, broken
+		{"/", unix.S_IFDIR | 0o555, 7, 0}, // dir, nest, bare, files, broken
 		{"top", unix.S_IFREG | 0o444, 1, 0},
 		{"dir/1", unix.S_IFDIR | 0o555, 3, 7},
 		{"dir/1/file", unix.S_IFREG | 0o444, 1, 7},
 		{"bare", unix.S_IFDIR | 0o555, 2, 0},
+		{"files", unix.S_IFDIR | 0o500, 2, 0},
+		{"files/2", unix.S_IFREG | 0o400, 1, 7},
 	} {
 		n, err := tree.Walk(ctx, Caller{}, test.path)
 		if err != nil {

@@ -19,12 +19,7 @@ type argument struct {
 }
 
 func newArgument(c *ebpf.Collection, value []byte) (*argument, error) {
-	args := c.Maps["args"]
-	if args == nil {
-		return nil, fmt.Errorf("the program has no map args")
-	}
-	// The program may be unloaded before the run ends.
-	args, err := args.Clone()
+	args, err := mapOf(c, "args")
 	if err != nil {
 		return nil, err
 	}
@@ -32,6 +27,16 @@ func newArgument(c *ebpf.Collection, value []byte) (*argument, error) {
 		value = make([]byte, args.ValueSize())
 	}
 	return &argument{args: args, value: value}, nil
+}
+
+// mapOf returns a map that a program has. It stays when the program is unloaded
+// before the run ends.
+func mapOf(c *ebpf.Collection, name string) (*ebpf.Map, error) {
+	m := c.Maps[name]
+	if m == nil {
+		return nil, fmt.Errorf("the program has no map %s", name)
+	}
+	return m.Clone()
 }
 
 func (a *argument) close() {

@@ -112,7 +112,9 @@ func (l *Loader) spec(t *bpf.Target) (*ebpf.CollectionSpec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("target %s: read the compiled programs: %w", t.Name, err)
 	}
-	l.targets[t] = spec
+	if !t.Transient {
+		l.targets[t] = spec
+	}
 	return spec, nil
 }
 

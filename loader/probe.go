@@ -15,7 +15,7 @@ import (
 // Present returns nil when the running kernel has the target, an ErrAbsent that
 // says why not, or the error that kept it from being found out. It loads nothing.
 func (l *Loader) Present(t *bpf.Target) error {
-	types, err := l.kernelTypes()
+	types, err := l.Types()
 	if err != nil {
 		return err
 	}
@@ -33,11 +33,12 @@ func (l *Loader) Present(t *bpf.Target) error {
 
 // CheckKernel returns nil when the kernel has what every target needs.
 func (l *Loader) CheckKernel() error {
-	_, err := l.kernelTypes()
+	_, err := l.Types()
 	return err
 }
 
-func (l *Loader) kernelTypes() (*btf.Spec, error) {
+// Types are those of the running kernel.
+func (l *Loader) Types() (*btf.Spec, error) {
 	types, err := l.btf.Kernel()
 	switch {
 	case errors.Is(err, ebpf.ErrNotSupported):
@@ -51,7 +52,7 @@ func (l *Loader) kernelTypes() (*btf.Spec, error) {
 // probeTaskByTID finds out whether task iterators take a tid, as they do since
 // 6.1. Before, it is not refused but ignored, so trying does not tell.
 func (l *Loader) probeTaskByTID() (bool, error) {
-	types, err := l.kernelTypes()
+	types, err := l.Types()
 	if err != nil {
 		return false, err
 	}
@@ -71,7 +72,7 @@ func (l *Loader) probeTaskByTID() (bool, error) {
 // those that its threads share, as since 6.7. The kernel function that tells came
 // with the same release.
 func (l *Loader) probeSharedOnce() (bool, error) {
-	types, err := l.kernelTypes()
+	types, err := l.Types()
 	if err != nil {
 		return false, err
 	}

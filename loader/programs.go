@@ -13,8 +13,9 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 )
 
-// maxVariants bounds how many programs with constants of their own stay loaded.
-// The one that was used longest ago goes; runs of it go on.
+// maxVariants bounds how many programs stay loaded that have constants of their
+// own, or whose target was made on the fly. The one that was used longest ago
+// goes; runs of it go on.
 const maxVariants = 64
 
 type programKey struct {
@@ -22,6 +23,9 @@ type programKey struct {
 	name   string
 	consts string
 }
+
+// variant reports whether the program is one of many, of which few are kept.
+func (k *programKey) variant() bool { return k.consts != "" || k.target.Transient }
 
 // constsKey is a text that is the same for the same constants.
 func constsKey(consts map[string]any) string {
@@ -41,7 +45,7 @@ type programs struct {
 
 func (p *programs) get(k programKey) *ebpf.Collection {
 	c := p.loaded[k]
-	if c != nil && k.consts != "" {
+	if c != nil && k.variant() {
 		i := slices.Index(p.variants, k)
 		p.variants = append(slices.Delete(p.variants, i, i+1), k)
 	}
@@ -53,7 +57,7 @@ func (p *programs) add(k programKey, c *ebpf.Collection) {
 		p.loaded = map[programKey]*ebpf.Collection{}
 	}
 	p.loaded[k] = c
-	if k.consts == "" {
+	if !k.variant() {
 		return
 	}
 	p.variants = append(p.variants, k)

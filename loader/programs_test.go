@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 
 	"github.com/iterfs/iterfs/bpf"
 	bpfmapelem "github.com/iterfs/iterfs/bpf/bpf_map_elem"
@@ -63,4 +64,62 @@ func TestUnknownConstant(t *testing.T) {
 	if err == nil || errors.Is(err, ErrAbsent) {
 		t.Errorf("a constant that the object does not have: %v", err)
 	}
+}
+
+// Of targets that were made on the fly few programs are kept, and nothing else.
+func TestTransientTargets(t *testing.T) {
+	l := newLoader(t)
+	before := openFDs(t)
+	newest := func() *bpf.Target {
+		target := collecting()
+		target.Transient = true
+		return target
+	}
+	first := newest()
+	long := mustRun(t, l, first, "p", bpf.Params{Collect: "data"})
+	for range 2 * maxVariants {
+		mustRun(t, l, newest(), "p", bpf.Params{}).Close()
+	}
+	if len(l.programs.loaded) != maxVariants || len(l.targets) != 0 || l.Loaded(first) {
+		t.Errorf("%d programs of %d targets are kept", len(l.programs.loaded), len(l.targets))
+	}
+	// A run outlives its program, and so does what it collects.
+	drain(t, long)
+	var value uint64
+	if err := long.Collected().Lookup(uint32(0), &value); err != nil || value != 7 {
+		t.Errorf("collected %d, %v", value, err)
+	}
+	long.Close()
+	l.Close()
+	if after := openFDs(t); after > before {
+		t.Errorf("%d file descriptors before, %d after", before, after)
+	}
+	if _, err := l.Run(newest(), "p", bpf.Params{Collect: "no such map"}); err == nil {
+		t.Error("a map that the program does not have")
+	}
+}
+
+// collecting is a program that stores a number in a map.
+func collecting() *bpf.Target {
+	target := program(
+		asm.StoreImm(asm.RFP, -4, 0, asm.Word),
+		asm.Mov.Imm(asm.R1, 7),
+		asm.StoreMem(asm.RFP, -16, asm.R1, asm.DWord),
+		asm.LoadMapPtr(asm.R1, 0).WithReference("data"),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, -4),
+		asm.Mov.Reg(asm.R3, asm.RFP),
+		asm.Add.Imm(asm.R3, -16),
+		asm.Mov.Imm(asm.R4, 0),
+		asm.FnMapUpdateElem.Call(),
+		asm.Mov.Imm(asm.R0, 0),
+		asm.Return(),
+	)
+	object := target.Object
+	target.Object = func() (*ebpf.CollectionSpec, error) {
+		spec, err := object()
+		spec.Maps = map[string]*ebpf.MapSpec{"data": {Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1}}
+		return spec, err
+	}
+	return target
 }

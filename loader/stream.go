@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
@@ -48,6 +49,7 @@ type Stream struct {
 	link, iter int
 	name       string
 	argument   *argument
+	collected  *ebpf.Map
 
 	batch *[]byte // what Next reads into, until it reads ahead
 	full  bool    // the last batch was so full that more is to come
@@ -85,7 +87,7 @@ func (l *Loader) Run(t *bpf.Target, program string, p bpf.Params) (*Stream, erro
 }
 
 // attach gives a stream its link and iterator.
-func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params) error {
+func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params) (err error) {
 	// As long as the link is not made, an unused variant may be unloaded.
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,19 +95,35 @@ func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			s.closeMaps()
+		}
+	}()
 	if p.Args != nil || c.Maps["args"] != nil {
 		if s.argument, err = newArgument(c, p.Args); err != nil {
 			return err
 		}
 	}
-	err = inNetNS(p.NetNS, func() (err error) {
+	if p.Collect != "" {
+		if s.collected, err = mapOf(c, p.Collect); err != nil {
+			return err
+		}
+	}
+	return inNetNS(p.NetNS, func() (err error) {
 		s.link, s.iter, err = attach(c.Programs[program].FD(), p)
 		return err
 	})
-	if err != nil {
-		s.argument.close()
+}
+
+// Collected is the map that the run's program fills, valid until Close.
+func (s *Stream) Collected() *ebpf.Map { return s.collected }
+
+func (s *Stream) closeMaps() {
+	s.argument.close()
+	if s.collected != nil {
+		s.collected.Close()
 	}
-	return err
 }
 
 // Next returns the next whole records, valid until the next call, and io.EOF
@@ -247,7 +265,7 @@ func (s *Stream) Close() error {
 		batches.Put(s.batch)
 		s.batch = nil
 	}
-	s.argument.close()
+	s.closeMaps()
 	s.ended = os.ErrClosed
 	err := unix.Close(s.iter)
 	if s.link >= 0 {

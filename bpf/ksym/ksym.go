@@ -49,7 +49,7 @@ func decode(batch []byte) (s symbol, n int, err error) {
 
 // open decides once, as the kernel does, whether the reader sees addresses.
 func open(r bpf.Request, _ bpf.Form) (bpf.Content, error) {
-	shown, err := showsValues(r.Reader)
+	shown, err := r.Reader.SeesAddresses()
 	if err != nil {
 		return nil, err
 	}

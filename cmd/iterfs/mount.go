@@ -61,7 +61,11 @@ func serve(dir string, o *options) error {
 		if err := s.loadObjects(o.iters, log); err != nil {
 			return err
 		}
-		m, err := fs.MountTree(s.tree(), dir, s.stats, log)
+		tree, err := s.tree()
+		if err != nil {
+			return err
+		}
+		m, err := fs.MountTree(tree, dir, s.stats, log)
 		if err != nil {
 			return err
 		}

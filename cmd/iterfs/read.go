@@ -84,7 +84,11 @@ func eachPath(cmd *cobra.Command, paths []string, f func(context.Context, *bufio
 		return err
 	}
 	defer s.close()
-	tree, ctx := s.tree(), context.Background()
+	tree, err := s.tree()
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
 	out := bufio.NewWriterSize(os.Stdout, 128<<10)
 	var failed []error
 	for _, path := range paths {

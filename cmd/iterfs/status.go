@@ -90,6 +90,8 @@ the table NAME with a JSON object a line. Other files are as in procfs.
 		}
 	}
 	entry("tasks/self", "the reader's process")
+	entry("select/README", "any kernel field by name: how to ask")
+	entry("select/<target>/<field>,...", "a table of these fields; where/, count/ and sum/ are conditions and groups")
 	entry("iters/", "your own BPF iterators: cp my.bpf.o here loads it, rm unloads it")
 	entry("iters/<object>/<program>", "what a program tells of everything, as it is")
 	entry("iters/<object>/vars/<variable>", "a global variable, to be read and set")

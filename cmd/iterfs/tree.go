@@ -59,7 +59,7 @@ func (s *system) Run(t *bpf.Target, program string, p bpf.Params) (bpf.Records, 
 
 func (s *system) CountRows(n int) { s.stats.Rows.Add(uint64(n)) }
 
-func (s *system) tree() *fs.Tree {
+func (s *system) tree() (*fs.Tree, error) {
 	entries := []fs.Entry{
 		{Path: "README", Open: s.generated((*system).appendReadme)},
 		{Path: "status", Open: s.generated((*system).appendStatus)},
@@ -78,7 +78,9 @@ func (s *system) tree() *fs.Tree {
 		}
 	}
 	entries = append(entries, callerEntries()...)
-	return fs.New(append(entries, s.iterEntries()...))
+	entries = append(entries, s.iterEntries()...)
+	selects, err := s.selectEntries()
+	return fs.New(append(entries, selects...)), err
 }
 
 // generated makes the Open of a file that the daemon itself writes.
@@ -165,16 +167,21 @@ func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Co
 		if request.Object != nil && narrow != nil {
 			request.Params = narrow(request.Object.ID)
 		}
-		if f.PerNetNS {
-			ns, err := netNS(r.TID)
-			if err != nil {
-				return nil, fmt.Errorf("find the reader's network namespace: %w", err)
-			}
-			defer ns.Close()
-			request.Params.NetNS = ns
-		}
-		return request.Start(form)
+		return start(request, form)
 	}
+}
+
+// start makes the content of a request's file.
+func start(r bpf.Request, form bpf.Form) (fs.Stream, error) {
+	if r.File.PerNetNS {
+		ns, err := netNS(r.Reader.TID)
+		if err != nil {
+			return nil, fmt.Errorf("find the reader's network namespace: %w", err)
+		}
+		defer ns.Close()
+		r.Params.NetNS = ns
+	}
+	return r.Start(form)
 }
 
 // narrowing finds what makes the kernel visit the one object that a path leads to.

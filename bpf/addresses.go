@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package ksym
+package bpf
 
 import (
 	"fmt"
@@ -9,12 +9,11 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/iterfs/iterfs/bpf"
 )
 
-// showsValues follows kallsyms_show_value() of kernel/kallsyms.c.
-func showsValues(r bpf.Reader) (bool, error) {
+// SeesAddresses reports whether the reader may see the kernel's addresses, as
+// kallsyms_show_value() of kernel/kallsyms.c decides it.
+func (r Reader) SeesAddresses() (bool, error) {
 	restrict, err := setting("kptr_restrict")
 	if err != nil || restrict > 1 {
 		return false, err

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tests
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/tests/zoo"
+)
+
+// doNothing returns a function that visits all objects of a target with a program
+// that does nothing.
+func doNothing(b *testing.B, target string) func() {
+	b.Helper()
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: target, License: "GPL",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { p.Close() })
+	batch := make([]byte, 32<<10)
+	return func() {
+		it, err := link.AttachIter(link.IterOptions{Program: p})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer it.Close()
+		r, err := it.Open()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer r.Close()
+		for {
+			_, err := r.Read(batch)
+			if err == io.EOF {
+				return
+			}
+			if err != nil && !isAgain(err) {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkSelect asks for fields of 10,000 processes, each question in turn with
+// a program that does nothing, and with the real /proc.
+func BenchmarkSelect(b *testing.B) {
+	m := newMount(b)
+	zoo.Herd(b, 10_000)
+	buf := make([]byte, 128<<10)
+	nothing := doNothing(b, "task")
+	for name, path := range map[string]string{
+		"two fields":  "select/task/tgid,comm",
+		"five fields": "select/task/tgid,comm,mm.total_vm,signal.nr_threads,nsproxy.net_ns.ns.inum",
+		"where":       "select/task/where/tgid=" + strconv.Itoa(os.Getpid()) + "/tgid,comm",
+		"count":       "select/task/count/comm",
+	} {
+		b.Run(name, func(b *testing.B) {
+			m.read(b, path)
+			rounds(b, []string{"select", "nothing"}, func() { readThrough(b, m.path(path), buf) }, nothing)
+		})
+	}
+	b.Run("native", func(b *testing.B) {
+		rounds(b, []string{"select", "native"},
+			func() { readThrough(b, m.path("select/task/tgid,comm"), buf) },
+			func() { readEach(b, "stat", buf) })
+	})
+}
+
+func isAgain(err error) bool { return errors.Is(err, unix.EAGAIN) }
