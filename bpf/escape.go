@@ -14,7 +14,8 @@ const (
 	hex    = "0123456789abcdef"
 )
 
-func appendSpaces(dst []byte, n int) []byte {
+// AppendSpaces appends n spaces, if any.
+func AppendSpaces(dst []byte, n int) []byte {
 	for n > len(spaces) {
 		dst = append(dst, spaces...)
 		n -= len(spaces)
@@ -41,7 +42,7 @@ func AlignTail(dst []byte, start, width int, right bool) []byte {
 	if length >= width {
 		return dst
 	}
-	dst = appendSpaces(dst, width-length)
+	dst = AppendSpaces(dst, width-length)
 	if right {
 		copy(dst[start+width-length:], dst[start:start+length])
 		for i := range width - length {
@@ -80,7 +81,7 @@ func escape(dst []byte, start int, index func([]byte) int, must func(byte) bool)
 		return dst
 	}
 	from := len(dst) - 1
-	dst = appendSpaces(dst, extra)
+	dst = AppendSpaces(dst, extra)
 	to := len(dst) - 1
 	for ; from >= start; from-- {
 		c := dst[from]

@@ -39,7 +39,7 @@ func appendLong(dst []byte, v uint64) []byte {
 // seq_put_decimal_ull_width(m, "", v, width) of the kernel.
 func AppendPadded(dst []byte, v uint64, width int) []byte {
 	n := digits(v)
-	return appendDigits(appendSpaces(dst, width-n), v, n)
+	return appendDigits(AppendSpaces(dst, width-n), v, n)
 }
 
 // appendSigned is AppendPadded of a number that may be negative.
@@ -48,7 +48,7 @@ func appendSigned(dst []byte, v int64, width int) []byte {
 		return AppendPadded(dst, uint64(v), width)
 	}
 	n := digits(uint64(-v))
-	return appendDigits(append(appendSpaces(dst, width-n-1), '-'), uint64(-v), n)
+	return appendDigits(append(AppendSpaces(dst, width-n-1), '-'), uint64(-v), n)
 }
 
 // appendDigits appends a number of n digits.
@@ -91,10 +91,17 @@ var powers = func() (p [maxDigits]uint64) {
 
 // AppendHex appends a number in hexadecimal with at least so many digits, as
 // printf's %0*x.
-func AppendHex(dst []byte, v uint64, digits int) []byte {
+func AppendHex(dst []byte, v uint64, digits int) []byte { return appendHex(dst, v, digits, hex) }
+
+// AppendUpperHex is AppendHex in capitals, as printf's %0*X.
+func AppendUpperHex(dst []byte, v uint64, digits int) []byte {
+	return appendHex(dst, v, digits, "0123456789ABCDEF")
+}
+
+func appendHex(dst []byte, v uint64, digits int, alphabet string) []byte {
 	digits = max(digits, (bits.Len64(v)+3)/4)
 	for shift := 4 * (digits - 1); shift >= 0; shift -= 4 {
-		dst = append(dst, hex[v>>shift&15])
+		dst = append(dst, alphabet[v>>shift&15])
 	}
 	return dst
 }

@@ -65,8 +65,11 @@ func (s Source[R]) Objects(owner func(R) (uid, gid uint32)) func([]byte, func(Ob
 }
 
 // Lines makes text of records one by one, with nothing before or between.
-func (s Source[R]) Lines(line func(dst []byte, r R) []byte) Format {
-	return format[R]{source: s, row: always(line)}
+func (s Source[R]) Lines(line func(dst []byte, r R) []byte) Format { return s.LinesBelow("", line) }
+
+// LinesBelow is Lines below a head.
+func (s Source[R]) LinesBelow(head string, line func(dst []byte, r R) []byte) Format {
+	return format[R]{source: s, head: head, row: always(line)}
 }
 
 // Texts is Lines of a text that can fail. A record whose text is ESRCH is passed

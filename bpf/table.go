@@ -89,7 +89,7 @@ func (t Table[R]) Text() Format {
 	for i := range t.Columns {
 		c, start := &t.Columns[i], len(head)
 		if c.Number != nil {
-			head = appendSpaces(head, c.Width-len(c.Name))
+			head = AppendSpaces(head, c.Width-len(c.Name))
 		}
 		head = t.end(append(head, c.Name...), start, i)
 	}
@@ -140,7 +140,7 @@ func (t Table[R]) end(dst []byte, start, i int) []byte {
 	if i == len(t.Columns)-1 {
 		return append(dst, '\n')
 	}
-	return append(appendSpaces(dst, t.Columns[i].Width-(len(dst)-start)), ' ')
+	return append(AppendSpaces(dst, t.Columns[i].Width-(len(dst)-start)), ' ')
 }
 
 // appendText appends a value. A number stands right in the width.
@@ -149,7 +149,7 @@ func (c *Column[R]) appendText(dst []byte, r R, width int) []byte {
 		if n, ok := c.Number(r); ok {
 			return c.appendNumber(dst, n, width)
 		}
-		return append(appendSpaces(dst, width-1), '-')
+		return append(AppendSpaces(dst, width-1), '-')
 	}
 	start := len(dst)
 	dst, ok := c.Text(dst, r)

@@ -71,10 +71,13 @@ type cache struct {
 	name []byte
 }
 
-var lines = slabinfo{bpf.Source[cache]{
+// The head is that of print_slabinfo_header() of mm/slab_common.c.
+var lines = bpf.Source[cache]{
 	Decode: decode,
 	Key:    func(cache) bpf.Key { return bpf.Key{} }, // no file asks for a single one
-}.Lines(appendCache)}
+}.LinesBelow(`slabinfo - version: 2.1
+# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>
+`, appendCache)
 
 func decode(batch []byte) (c cache, n int, err error) {
 	c.rec, c.name, n, err = bpf.Tailed(batch, func(r *record) (whole, tail int) {
@@ -82,16 +85,6 @@ func decode(batch []byte) (c cache, n int, err error) {
 	})
 	c.name = bpf.CString(c.name)
 	return c, n, err
-}
-
-// slabinfo is lines with the head of the real file.
-type slabinfo struct{ bpf.Format }
-
-// Head follows print_slabinfo_header() of mm/slab_common.c.
-func (s slabinfo) Head(dst []byte) []byte {
-	return append(dst, `slabinfo - version: 2.1
-# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>
-`...)
 }
 
 // appendCache follows cache_show(). Slabs do not have what is 0.

@@ -54,7 +54,11 @@ func (s *system) close() {
 }
 
 func (s *system) Run(t *bpf.Target, program string, p bpf.Params) (bpf.Records, error) {
-	return s.loader.Run(t, program, p)
+	records, err := s.loader.Run(t, program, p)
+	if err != nil {
+		return nil, err // and not a *Stream that is nil
+	}
+	return records, nil
 }
 
 func (s *system) CountRows(n int) { s.stats.Rows.Add(uint64(n)) }
