@@ -14,10 +14,14 @@ import (
 	ipv6route "github.com/iterfs/iterfs/bpf/ipv6_route"
 	kmemcache "github.com/iterfs/iterfs/bpf/kmem_cache"
 	"github.com/iterfs/iterfs/bpf/ksym"
+	"github.com/iterfs/iterfs/bpf/netlink"
 	"github.com/iterfs/iterfs/bpf/sockmap"
 	"github.com/iterfs/iterfs/bpf/task"
 	taskfile "github.com/iterfs/iterfs/bpf/task_file"
 	taskvma "github.com/iterfs/iterfs/bpf/task_vma"
+	"github.com/iterfs/iterfs/bpf/tcp"
+	"github.com/iterfs/iterfs/bpf/udp"
+	unixsock "github.com/iterfs/iterfs/bpf/unix"
 )
 
 // targets are the iterator targets, in the tree's order. A new one is its
@@ -26,6 +30,10 @@ var targets = []*bpf.Target{
 	&task.Target,
 	&taskfile.Target,
 	&taskvma.Target,
+	&tcp.Target,
+	&udp.Target,
+	&unixsock.Target,
+	&netlink.Target,
 	&ipv6route.Target,
 	&bpfmap.Target,
 	&bpfmapelem.Target,

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/vishvananda/netlink"
@@ -37,6 +38,15 @@ func NewNetNS(t testing.TB) *NetNS {
 	}
 	t.Cleanup(func() { ns.file.Close() })
 	return ns
+}
+
+// Inode is the number of the namespace.
+func (ns *NetNS) Inode() string {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(ns.file.Fd()), &st); err != nil {
+		panic(err) // cannot be: the file is open
+	}
+	return strconv.FormatUint(st.Ino, 10)
 }
 
 // Do runs f on a thread that is in the namespace and that nothing else runs on.

@@ -51,6 +51,9 @@ func Init() {
 	if be := helpers[kind]; be != nil {
 		be()
 	}
+	if number, ok := strings.CutPrefix(kind, connectionsKind); ok {
+		connections(number)
+	}
 	fmt.Fprintf(os.Stderr, "no animal is a %q\n", kind)
 	os.Exit(2)
 }
