@@ -12,6 +12,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	u64 start_boottime;
+	char comm[16];
 } KERNEL_TYPE;
 
 struct super_block {
@@ -37,6 +38,7 @@ struct file {
 	struct inode *f_inode;
 	struct path f_path;
 	s64 f_pos;
+	void *private_data;
 } KERNEL_TYPE;
 
 /* What each record begins with. */

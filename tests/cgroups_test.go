@@ -92,7 +92,7 @@ func cgroupsIn(t testing.TB, dir string) []string {
 }
 
 // escaped is how a table shows a path.
-var escaped = strings.NewReplacer(" ", `\040`, "\t", `\011`, `\`, `\134`)
+var escaped = strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`)
 
 // childrenOf lists the processes that have a parent, the oldest first.
 func childrenOf(t testing.TB, parent int) (pids []int) {

@@ -5,6 +5,15 @@
 
 #include "file.h"
 
+#define SOCKFS_MAGIC 0x534F434B
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+} KERNEL_TYPE;
+
 /* What a file is beyond what its mode says. */
 enum file_kind {
 	KIND_ORDINARY,

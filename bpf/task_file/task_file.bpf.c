@@ -3,26 +3,22 @@
 
 /* iter/task_file: the open files of processes. */
 #include "records.h"
+#include "sockets.h"
 
 EXPORT_RECORD(head);
 EXPORT_RECORD(file_record);
+EXPORT_RECORD(socket_record);
+EXPORT_RECORD(socket_holder);
+EXPORT_RECORD(socket_owner);
 
 #define ANON_INODE_FS_MAGIC 0x09041934
 #define PID_FS_MAGIC 0x50494446
 #define PIPEFS_MAGIC 0x50495045
-#define SOCKFS_MAGIC 0x534F434B
 
 #define FMODE_READ 1
 #define FMODE_WRITE 2
 #define ACCESS_PATH 4
 #define O_PATH 010000000
-
-struct bpf_iter__task_file {
-	struct bpf_iter_meta *meta;
-	struct task_struct *task;
-	u32 fd;
-	struct file *file;
-} KERNEL_TYPE;
 
 static __always_inline u16 file_kind(struct file *f)
 {
@@ -71,5 +67,51 @@ int file_records(struct bpf_iter__task_file *ctx)
 	/* The names of sockets and pipes are their numbers. */
 	named = r->kind != KIND_SOCKET && r->kind != KIND_PIPE;
 	write_with_path(ctx->meta->seq, &r->head, sizeof(*r), &r->path_length, named ? &f->f_path : 0);
+	return 0;
+}
+
+/* One record a socket that a process has open, whatever its family and namespace. */
+SEC("iter/task_file")
+int socket_records(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct file *f = ctx->file;
+	struct socket_holder h = {};
+	struct socket_record r = {};
+	struct sock *sk;
+
+	if (!t || !f)
+		return 0;
+	sk = open_socket(t, f);
+	if (!sk)
+		return 0;
+	h.tgid = t->tgid;
+	h.start = t->start_boottime;
+	h.fd = ctx->fd;
+	bpf_probe_read_kernel(h.comm, sizeof(h.comm), t->comm);
+	describe(&r, sk);
+	bpf_seq_write(ctx->meta->seq, &h, sizeof(h));
+	write_socket(ctx->meta->seq, &r, sk);
+	return 0;
+}
+
+/* Who has a socket open: what a table of sockets is joined with. */
+SEC("iter/task_file")
+int socket_owners(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct file *f = ctx->file;
+	struct socket_owner o = {};
+	struct sock *sk;
+
+	if (!t || !f)
+		return 0;
+	sk = open_socket(t, f);
+	if (!sk)
+		return 0;
+	o.ino = f->f_inode->i_ino;
+	o.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	o.tgid = t->tgid;
+	bpf_seq_write(ctx->meta->seq, &o, sizeof(o));
 	return 0;
 }

@@ -10,17 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/bpf/sock"
 )
 
-// Target has tasks/files and the files of each process, tasks/<pid>/files.
+// Target has the tables tasks/files and tasks/sockets, those of each process, and
+// net/sockets.
 var Target = bpf.Target{
-	Name:    "task_file",
-	Since:   "5.8",
-	Object:  loadTaskFile,
-	Records: map[string]uintptr{"file_record": unsafe.Sizeof(taskFileFileRecord{})},
+	Name:   "task_file",
+	Since:  "5.8",
+	Object: loadTaskFile,
+	Records: map[string]uintptr{
+		"file_record":   unsafe.Sizeof(taskFileFileRecord{}),
+		"socket_holder": unsafe.Sizeof(taskFileSocketHolder{}),
+		"socket_owner":  unsafe.Sizeof(taskFileSocketOwner{}),
+		"socket_record": sock.RecordSize,
+	},
 	Files: []bpf.File{
 		table.File("tasks/files", "file_records", "one row per open file of each process"),
 		ofProcess(table.File("tasks/<pid>/files", "file_records", "one row per open file of the process")),
+		socketTable.File("tasks/sockets", "socket_records", "one row per open socket of each process, in all network namespaces"),
+		ofProcess(socketTable.File("tasks/<pid>/sockets", "socket_records", "one row per open socket of the process")),
+		netSockets,
 	},
 }
 

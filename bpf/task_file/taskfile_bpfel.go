@@ -38,12 +38,29 @@ type taskFilePathBuffer struct {
 	Path [4104]int8
 }
 
+type taskFileSocketHolder struct {
+	_     structs.HostLayout
+	Tgid  uint32
+	Fd    uint32
+	Start uint64
+	Comm  [16]int8
+}
+
+type taskFileSocketOwner struct {
+	_     structs.HostLayout
+	Ino   uint64
+	Netns uint32
+	Tgid  uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	taskFileMapArgs         = "args"
-	taskFileProgFileRecords = "file_records"
+	taskFileMapArgs           = "args"
+	taskFileProgFileRecords   = "file_records"
+	taskFileProgSocketOwners  = "socket_owners"
+	taskFileProgSocketRecords = "socket_records"
 )
 
 // loadTaskFile returns the embedded CollectionSpec for taskFile.
@@ -88,7 +105,9 @@ type taskFileSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskFileProgramSpecs struct {
-	FileRecords *ebpf.ProgramSpec `ebpf:"file_records"`
+	FileRecords   *ebpf.ProgramSpec `ebpf:"file_records"`
+	SocketOwners  *ebpf.ProgramSpec `ebpf:"socket_owners"`
+	SocketRecords *ebpf.ProgramSpec `ebpf:"socket_records"`
 }
 
 // taskFileMapSpecs contains maps before they are loaded into the kernel.
@@ -143,12 +162,16 @@ type taskFileVariables struct {
 //
 // It can be passed to loadTaskFileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskFilePrograms struct {
-	FileRecords *ebpf.Program `ebpf:"file_records"`
+	FileRecords   *ebpf.Program `ebpf:"file_records"`
+	SocketOwners  *ebpf.Program `ebpf:"socket_owners"`
+	SocketRecords *ebpf.Program `ebpf:"socket_records"`
 }
 
 func (p *taskFilePrograms) Close() error {
 	return _TaskFileClose(
 		p.FileRecords,
+		p.SocketOwners,
+		p.SocketRecords,
 	)
 }
 
