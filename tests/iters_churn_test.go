@@ -42,7 +42,8 @@ func TestItersChurn(t *testing.T) {
 		},
 		"read": func(_ int, name string) error {
 			text, err := os.ReadFile(m.path("iters/" + name + "/dump_task"))
-			if err == nil && !strings.HasSuffix(string(text), "=== END ===\n") {
+			// Tasks that have come since are told of behind it, as from a pin.
+			if err == nil && !strings.Contains(string(text), "=== END ===\n") {
 				return fmt.Errorf("torn: %q", text)
 			}
 			return err
