@@ -80,3 +80,21 @@ func BenchmarkSelect(b *testing.B) {
 }
 
 func isAgain(err error) bool { return errors.Is(err, unix.EAGAIN) }
+
+// BenchmarkSelectFiles counts a million open files by their type, and looks for
+// the few whose name holds a text.
+func BenchmarkSelectFiles(b *testing.B) {
+	m := newMount(b)
+	herdWithFiles(b, 1000, 1000)
+	buf := make([]byte, 128<<10)
+	nothing := doNothing(b, "task_file")
+	for name, path := range map[string]string{
+		"count": "select/task_file/count/f_inode.i_mode&0170000:oct",
+		"where": "select/task_file/where/f_path.dentry.d_name.name~no-such-name/task.tgid,fd",
+	} {
+		b.Run(name, func(b *testing.B) {
+			m.read(b, path)
+			rounds(b, []string{"select", "nothing"}, func() { readThrough(b, m.path(path), buf) }, nothing)
+		})
+	}
+}

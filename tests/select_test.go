@@ -201,3 +201,27 @@ func TestSelectWhere(t *testing.T) {
 		})
 	}
 }
+
+// Where a task sleeps is what its wchan tells.
+func TestSelectWchan(t *testing.T) {
+	m := newMount(t)
+	pids := zooPIDs(t)
+	persistently(t, func() (complaints []string) {
+		rows := m.selected(t, "task/pid,task:wchan", "pid")
+		for _, pid := range pids {
+			p := strconv.Itoa(pid)
+			wchan, err := os.ReadFile("/proc/" + p + "/wchan")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := string(wchan)
+			if want == "0" {
+				want = "-"
+			}
+			if got := rows[p]["task:wchan"]; got != want {
+				complaints = append(complaints, fmt.Sprintf("process %s sleeps in %s, as /proc has it in %s", p, got, want))
+			}
+		}
+		return complaints
+	})
+}

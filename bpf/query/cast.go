@@ -79,6 +79,10 @@ func (r *resolver) seenAs(at *place, name string) error {
 	at.unwrap()
 	t, _ := peel(at.typ)
 	if p, ok := t.(*btf.Pointer); ok {
+		if _, function := p.Target.(*btf.FuncProto); function && name == "func" && at.inside {
+			at.typ, at.format = address, functions
+			return nil
+		}
 		if err := at.follow(p); err != nil {
 			return err
 		}
@@ -98,8 +102,11 @@ func (r *resolver) seenAs(at *place, name string) error {
 		if at.perCPU {
 			return refuse("%s is per-CPU memory, which cannot be cast", at.said)
 		}
-		if t.Name == "file" && name == "socket" {
+		switch {
+		case t.Name == "file" && name == "socket":
 			return r.socketOf(at)
+		case t.Name == "task_struct" && name == "wchan":
+			return r.wchan(at)
 		}
 		return r.contained(at, t, name)
 	}

@@ -52,6 +52,8 @@ func (r *resolver) test(c condition) (test, error) {
 		return t, refuse("%s: a missing value is only = or !=", c.text)
 	case c.missing:
 		return t, nil
+	case f.format == functions:
+		return t, refuse("%s: a function cannot be compared with, only counted by", c.text)
 	case contains && f.kind != text:
 		return t, refuse("%s: only a text contains another, and %s is none", c.text, f.name)
 	case !equality && !contains && f.kind != number:

@@ -42,6 +42,7 @@ type field struct {
 	whole     bool    // it is what the context has, not anything inside
 	perCPU    bool    // the sum of each CPU's own
 	start     *access // what the sum starts from
+	sleeps    *access // of a task's :wchan, where its state is
 }
 
 // field resolves a path to something that can be shown.
@@ -52,7 +53,7 @@ func (r *resolver) field(p path) (*field, error) {
 	}
 	at.unwrap()
 	f := &field{name: p.text, access: at.access, format: at.format, size: 8, slot: 8,
-		bit: at.bit, bits: at.bits, mask: at.mask, whole: !at.inside, perCPU: at.perCPU}
+		bit: at.bit, bits: at.bits, mask: at.mask, whole: !at.inside, perCPU: at.perCPU, sleeps: at.sleeps}
 	switch t, around := peel(at.typ); t := t.(type) {
 	case *btf.Int:
 		f.size, f.signed = int32(t.Size), t.Encoding == btf.Signed

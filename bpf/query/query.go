@@ -181,11 +181,11 @@ func (q *Query) collects() bool { return q.text.grouped() || q.id != nil }
 
 // open makes the content of the query's file.
 func (q *Query) open(r bpf.Request, form bpf.Form) (bpf.Content, error) {
-	pointers, err := r.Reader.SeesAddresses()
+	s, err := q.shown(r.Reader)
 	if err != nil {
 		return nil, err
 	}
-	t := q.table(pointers)
+	t := q.table(s)
 	format := t.Text()
 	if form == bpf.JSON {
 		format = t.JSON()
@@ -196,5 +196,5 @@ func (q *Query) open(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 	if !q.collects() {
 		return r.Render(programName, format)
 	}
-	return q.collect(r, format)
+	return q.collect(r, format, s.functions)
 }

@@ -130,6 +130,8 @@ func TestRefusals(t *testing.T) {
 		{Text{Fields: "pid", Where: "mm>-"}, "a missing value is only = or !="},
 		{Text{Fields: "pid", Where: "cred.uid=no such user"}, "unknown user"},
 		{Text{Fields: "pid", Where: "se=1"}, "name one of its fields"},
+		{Text{Fields: "pid", Where: "task:wchan=do_wait"}, "a function cannot be compared"},
+		{Text{Fields: "real_parent:wchan"}, "only the task that is visited"},
 		{Text{Fields: "pid", Sum: "comm"}, "only numbers are added up"},
 		{Text{Fields: "count", Count: true}, "a column of its own"},
 		{Text{Fields: "fs.pwd.dentry.d_name.name,fs.root.dentry.d_name.name", Count: true}, "is the limit"},
@@ -243,7 +245,7 @@ func TestRenderingDoesNotAllocate(t *testing.T) {
 		}
 	}
 	dst := make([]byte, 0, 64<<10)
-	for name, f := range map[string]bpf.Format{"text": q.table(true).Text(), "JSON": q.table(false).JSON()} {
+	for name, f := range map[string]bpf.Format{"text": q.table(shown{addresses: true}).Text(), "JSON": q.table(shown{}).JSON()} {
 		if n := testing.AllocsPerRun(100, func() { f.Append(dst, batch, nil) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}

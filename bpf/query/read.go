@@ -10,6 +10,8 @@ func (p *program) read(f *field, at int) {
 	switch {
 	case f.whole:
 		p.fromContext(f, at)
+	case f.sleeps != nil:
+		p.wchan(f, at)
 	case f.perCPU:
 		p.sum(f, at)
 	default:

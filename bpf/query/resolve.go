@@ -42,6 +42,7 @@ type place struct {
 	perCPU  bool   // the last pointer is one into each CPU's own memory
 	mask    uint64 // 0 for none
 	format  *format
+	sleeps  *access // of a task's :wchan, where its state is
 }
 
 // addresses are the numbers that hold one of the kernel's addresses.

@@ -22,9 +22,10 @@ import (
 
 // collected is the content of a query that collects: a sweep, and then its rows.
 type collected struct {
-	query   *Query
-	request bpf.Request
-	format  bpf.Format
+	query     *Query
+	request   bpf.Request
+	format    bpf.Format
+	functions []symbol
 
 	ready bool
 	rows  []byte // what is not rendered yet
@@ -32,7 +33,7 @@ type collected struct {
 
 // collect makes the content of a query that collects. It runs when it is first
 // read, and keeps what is valid only until then.
-func (q *Query) collect(r bpf.Request, format bpf.Format) (bpf.Content, error) {
+func (q *Query) collect(r bpf.Request, format bpf.Format, functions []symbol) (bpf.Content, error) {
 	r.Params.Collect = groupsMap
 	if ns := r.Params.NetNS; ns != nil {
 		fd, err := unix.FcntlInt(ns.Fd(), unix.F_DUPFD_CLOEXEC, 0)
@@ -41,7 +42,7 @@ func (q *Query) collect(r bpf.Request, format bpf.Format) (bpf.Content, error) {
 		}
 		r.Params.NetNS = os.NewFile(uintptr(fd), ns.Name())
 	}
-	return &collected{query: q, request: r, format: format}, nil
+	return &collected{query: q, request: r, format: format, functions: functions}, nil
 }
 
 func (c *collected) Append(ctx context.Context, dst []byte) ([]byte, error) {
@@ -50,7 +51,9 @@ func (c *collected) Append(ctx context.Context, dst []byte) ([]byte, error) {
 		if err != nil {
 			return dst, err
 		}
-		c.ready, c.rows = true, rows
+		rows = c.query.mergeFunctions(rows, c.functions)
+		slices.SortFunc(rows, c.query.order)
+		c.ready, c.rows = true, bytes.Join(rows, nil)
 		return c.format.Head(dst), nil
 	}
 	if len(c.rows) == 0 {
@@ -70,9 +73,9 @@ func (c *collected) Close() error {
 	return nil
 }
 
-// sweep runs the program over all objects and returns what it has collected, the
-// largest first. The program has one map, so one sweep runs at a time.
-func (q *Query) sweep(ctx context.Context, r bpf.Request) ([]byte, error) {
+// sweep runs the program over all objects and returns what it has collected. The
+// program has one map, so one sweep runs at a time.
+func (q *Query) sweep(ctx context.Context, r bpf.Request) ([][]byte, error) {
 	select {
 	case q.sweeping <- struct{}{}:
 		defer func() { <-q.sweeping }()
@@ -101,12 +104,7 @@ func (q *Query) sweep(ctx context.Context, r bpf.Request) ([]byte, error) {
 			return nil, fmt.Errorf("more than %d rows, which is all that is collected: %w", maxGroups, unix.ENOSPC)
 		}
 	}
-	rows, err := drain(m)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(rows, q.order)
-	return bytes.Join(rows, nil), nil
+	return drain(m)
 }
 
 // order puts the larger of two groups first, and rows that are none in the order

@@ -5,6 +5,7 @@ package query
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/iterfs/iterfs/bpf"
 )
@@ -22,9 +23,26 @@ func source(size int) bpf.Source[row] {
 	}}
 }
 
+// shown is what a reader may see, and what it takes to show it.
+type shown struct {
+	addresses bool
+	functions []symbol
+}
+
+// shown finds out what the reader of a request may see.
+func (q *Query) shown(r bpf.Reader) (s shown, err error) {
+	if s.addresses, err = r.SeesAddresses(); err != nil {
+		return s, err
+	}
+	if slices.ContainsFunc(q.fields, func(f *field) bool { return f.format == functions }) {
+		s.functions, err = kallsyms.load()
+	}
+	return s, err
+}
+
 // table makes the query's table. The names of the columns are the fields as they
 // were asked for, and so are the keys in JSON.
-func (q *Query) table(pointers bool) bpf.Table[row] {
+func (q *Query) table(s shown) bpf.Table[row] {
 	columns := q.layout.columns()
 	size := q.layout.size
 	if q.collects() {
@@ -35,7 +53,7 @@ func (q *Query) table(pointers bool) bpf.Table[row] {
 		columns = columns[1:]
 	}
 	for _, c := range columns {
-		t.Columns = append(t.Columns, c.column(pointers))
+		t.Columns = append(t.Columns, c.column(s))
 	}
 	if q.text.grouped() {
 		t.Columns = append(t.Columns, total("COUNT", q.layout.size, false))
@@ -52,7 +70,7 @@ func total(name string, at int, signed bool) bpf.Column[row] {
 	})}
 }
 
-func (c column) column(pointers bool) bpf.Column[row] {
+func (c column) column(s shown) bpf.Column[row] {
 	col := bpf.Column[row]{Name: c.name, Key: c.name, Width: max(len(c.name), 7)}
 	switch {
 	case c.kind == text:
@@ -65,7 +83,12 @@ func (c column) column(pointers bool) bpf.Column[row] {
 	case c.kind == pointer:
 		col.Text = func(dst []byte, r row) ([]byte, bool) {
 			v := c.number(r)
-			return appendPointer(dst, v, pointers), c.has(r) && v != 0
+			return appendPointer(dst, v, s.addresses), c.has(r) && v != 0
+		}
+	case c.format == functions:
+		col.Text = func(dst []byte, r row) ([]byte, bool) {
+			v := c.number(r)
+			return appendFunction(dst, s.functions, v), c.has(r) && v != 0
 		}
 	case c.format != nil && c.format.append != nil:
 		col.Text = func(dst []byte, r row) ([]byte, bool) { return c.format.append(dst, c.number(r)), c.has(r) }
