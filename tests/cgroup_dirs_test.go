@@ -27,7 +27,7 @@ func TestCgroupDirectories(t *testing.T) {
 		if path == "/table" {
 			continue // the name of a file, which wins
 		}
-		want := append(cgroupsIn(t, c.Dir+path), "table", "table.json", "tasks", "tasks.json")
+		want := append(cgroupsIn(t, c.Dir+path), "iters", "table", "table.json", "tasks", "tasks.json")
 		if got := list(t, dir); !slices.Equal(got, slices.Compact(slices.Sorted(slices.Values(want)))) {
 			t.Errorf("%s lists %q, want %q", dir, got, want)
 		}
