@@ -3,10 +3,12 @@
 package tests
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -88,8 +90,41 @@ func TestNetSocketsAgreeWithSS(t *testing.T) {
 	})
 }
 
-// sharedSocket makes a socket that a child has open too.
-func sharedSocket(t testing.TB, ns *zoo.NetNS) {
+// In JSON the owners are an array of numbers.
+func TestNetSocketsJSON(t *testing.T) {
+	m := newMount(t)
+	ns := zoo.NewNetNS(t)
+	child := sharedSocket(t, ns)
+	type row struct {
+		Proto, Local string
+		Ino          *uint64
+		PIDs         []int
+	}
+	shared := 0
+	for line := range strings.Lines(reader(t, ns)(m.path("net/sockets.json"))) {
+		var r row
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		switch {
+		case r.Proto == "udp":
+			shared++
+			want := []int{os.Getpid(), child}
+			slices.Sort(want)
+			if !slices.Equal(r.PIDs, want) || r.Ino == nil {
+				t.Errorf("%s, want the owners %v", line, want)
+			}
+		case r.PIDs != nil:
+			t.Errorf("a socket of the kernel's own has owners: %s", line)
+		}
+	}
+	if shared != 1 {
+		t.Errorf("%d UDP sockets", shared)
+	}
+}
+
+// sharedSocket makes a socket that a child has open too, whose pid it returns.
+func sharedSocket(t testing.TB, ns *zoo.NetNS) (pid int) {
 	t.Helper()
 	err := ns.Do(func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -108,11 +143,16 @@ func sharedSocket(t testing.TB, ns *zoo.NetNS) {
 			return err
 		}
 		t.Cleanup(func() { stdin.Close(); child.Wait() })
-		return child.Start()
+		if err := child.Start(); err != nil {
+			return err
+		}
+		pid = child.Process.Pid
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return pid
 }
 
 func TestOpenSocketsAgreeWithSS(t *testing.T) {

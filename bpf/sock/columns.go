@@ -17,7 +17,7 @@ func ColumnsOf[R any](socket func(r R) Socket) Columns[R] {
 		return bpf.Column[R]{Name: name, Width: width, Unit: unit, Source: source, Doc: doc,
 			Number: func(r R) (int64, bool) { return value(socket(r)) }}
 	}
-	return Columns[R]{
+	c := Columns[R]{
 		Proto: text("PROTO", 5, "skc_family, sk_type, sk_protocol",
 			"as ss names it: tcp, udp, raw, u_str, u_dgr, u_seq, nl, ...; the numbers of family/type where it does not",
 			func(s Socket, dst []byte) ([]byte, bool) { return s.appendProto(dst), true }),
@@ -38,10 +38,12 @@ func ColumnsOf[R any](socket func(r R) Socket) Columns[R] {
 		UID: number("UID", 5, "", "sk_uid", "owner; - in TIME-WAIT",
 			func(s Socket) (int64, bool) { return int64(s.Uid), s.NoUser == 0 }),
 		Ino: number("INO", 8, "", "sk_ino", "inode number; - when no process has it any more, or yet",
-			func(s Socket) (int64, bool) { return int64(s.sockSocketRecord.Ino), s.sockSocketRecord.Ino != 0 }),
+			func(s Socket) (int64, bool) { return int64(s.Ino), s.Ino != 0 }),
 		NetNS: number("NETNS", 10, "", "skc_net->ns.inum", "inode number of the network namespace",
 			func(s Socket) (int64, bool) { return int64(s.Netns), true }),
 	}
+	c.Ino.Unsigned = true
+	return c
 }
 
 const unknownQueue = 0xffffffff // UNKNOWN_QUEUE of socket.h

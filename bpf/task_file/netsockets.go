@@ -24,7 +24,11 @@ var netSockets = bpf.File{
 func netTable(o *owners) bpf.Table[sock.Socket] {
 	c := sock.ColumnsOf(func(s sock.Socket) sock.Socket { return s })
 	pids := bpf.Column[sock.Socket]{Name: "PIDS", Source: "iter/task_file", Doc: "processes that have it open, with commas between",
-		Text: func(dst []byte, s sock.Socket) ([]byte, bool) { return o.append(dst, s.Ino) }}
+		Text: func(dst []byte, s sock.Socket) ([]byte, bool) { return o.append(dst, s.Ino) },
+		JSON: func(dst []byte, s sock.Socket) []byte {
+			dst, _ = o.append(append(dst, '['), s.Ino)
+			return append(dst, ']')
+		}}
 	return bpf.Table[sock.Socket]{
 		Source:  bpf.Source[sock.Socket]{Decode: sock.DecodeSocket},
 		Columns: []bpf.Column[sock.Socket]{c.Proto, c.State, c.RecvQ, c.SendQ, c.Local, c.Remote, c.UID, c.Ino, pids},
