@@ -162,24 +162,44 @@ func TestSelectHidesPointers(t *testing.T) {
 	}
 }
 
-// What the README shows can be copied and pasted.
-func TestSelectReadme(t *testing.T) {
-	m := newMount(t)
-	tried := 0
-	for line := range strings.Lines(m.read(t, "select/README")) {
-		command := strings.TrimSpace(line)
+// commands runs the lines of a text that begin with cat or grep, in the tree, and
+// returns how many they are.
+func (m *mount) commands(t *testing.T, text string) (tried int) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		command := strings.ReplaceAll(strings.TrimSpace(line), "/mnt/iterfs/", "")
 		if !strings.HasPrefix(command, "cat ") && !strings.HasPrefix(command, "grep ") {
 			continue
 		}
 		tried++
 		cmd := exec.Command("/bin/sh", "-c", command)
 		cmd.Dir = m.dir
-		out, errs, status := output(t, cmd)
-		if status != 0 || out == "" && command != "cat select/errors" || errs != "" {
+		if out, errs, status := output(t, cmd); status != 0 || out == "" && command != "cat select/errors" || errs != "" {
 			t.Errorf("%s: status %d, %q, %s", command, status, out, errs)
 		}
 	}
-	if tried < 10 {
+	return tried
+}
+
+// What the README shows can be copied and pasted.
+func TestSelectReadme(t *testing.T) {
+	m := newMount(t)
+	if tried := m.commands(t, m.read(t, "select/README")); tried < 10 {
 		t.Errorf("only %d commands", tried)
+	}
+}
+
+// And so can the questions of the manual.
+func TestSelectManual(t *testing.T) {
+	if os.Getenv("ITERFS_VM") != "" {
+		t.Skip("the documents are not in the virtual machine")
+	}
+	m := newMount(t)
+	manual, err := os.ReadFile("../docs/select.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tried := m.commands(t, string(manual)); tried < 20 {
+		t.Errorf("only %d questions", tried)
 	}
 }

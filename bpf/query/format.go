@@ -13,6 +13,7 @@ import (
 
 // A format is how values are written. A nil function leaves it at decimal numbers.
 type format struct {
+	width  int // of most values
 	append func(dst []byte, v uint64) []byte
 	parse  func(text string) (uint64, error)
 	// Of octets:
@@ -25,7 +26,7 @@ var formats = map[string]*format{
 	"hex":  {append: func(dst []byte, v uint64) []byte { return strconv.AppendUint(append(dst, "0x"...), v, 16) }},
 	"oct":  {append: appendOctal},
 	"char": {append: func(dst []byte, v uint64) []byte { return append(dst, byte(v)) }, parse: parseChar},
-	"ip":   {append: appendIP4, parse: parseIP4},
+	"ip":   {width: len("255.255.255.255"), append: appendIP4, parse: parseIP4},
 	"dev":  {append: appendDev, parse: parseDev},
 }
 
@@ -35,7 +36,7 @@ var (
 	groupNames = &format{parse: parseGroup}
 
 	hexOctets = &format{appendOctets: hex.AppendEncode, parseOctets: parseHex}
-	ip6Octets = &format{appendOctets: appendIP6, parseOctets: parseIP6}
+	ip6Octets = &format{width: 24, appendOctets: appendIP6, parseOctets: parseIP6}
 )
 
 // formatOf is what the type of a number, and the typedefs around it, say about it.
@@ -75,7 +76,12 @@ func enumFormat(e *btf.Enum) *format {
 	for _, v := range slices.Backward(e.Values) {
 		names[v.Value] = v.Name // the first of several
 	}
+	width := 0
+	for _, v := range e.Values {
+		width = max(width, len(v.Name))
+	}
 	return &format{
+		width: min(width, 24),
 		append: func(dst []byte, v uint64) []byte {
 			if name, ok := names[v]; ok {
 				return append(dst, name...)

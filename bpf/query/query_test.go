@@ -5,6 +5,7 @@ package query
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -249,5 +250,32 @@ func TestRenderingDoesNotAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { f.Append(dst, batch, nil) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
+	}
+}
+
+// Every iterator of the kernel whose objects have fields can be asked.
+func TestNoTargetIsForgotten(t *testing.T) {
+	newKernel(t)
+	types, err := btf.LoadKernelSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	needMap := []string{"bpf_map_elem", "sockmap", "bpf_sk_storage_map"}
+	found := 0
+	for typ, err := range types.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, context := strings.CutPrefix(typ.TypeName(), "bpf_iter__")
+		if s, ok := typ.(*btf.Struct); !ok || !context || strings.Contains(name, "__") || len(s.Members) < 2 {
+			continue
+		}
+		found++
+		if !slices.ContainsFunc(Targets, func(t Target) bool { return t.Name == name }) && !slices.Contains(needMap, name) {
+			t.Errorf("%s is missing among the targets", name)
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d targets", found)
 	}
 }

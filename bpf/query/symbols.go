@@ -82,7 +82,7 @@ func find(table []symbol, address uint64) (symbol, bool) {
 
 // functions shows addresses by the functions that they lie in. What it shows
 // depends on what is loaded, so that it has no append function of its own.
-var functions = &format{}
+var functions = &format{width: 24}
 
 // address is the type of what is shown so.
 var address = &btf.Int{Name: "unsigned long", Size: 8}

@@ -71,10 +71,18 @@ func total(name string, at int, signed bool) bpf.Column[row] {
 }
 
 func (c column) column(s shown) bpf.Column[row] {
-	col := bpf.Column[row]{Name: c.name, Key: c.name, Width: max(len(c.name), 7)}
+	width := 7
 	switch {
 	case c.kind == text:
-		col.Width = max(len(c.name), min(c.slot, 16))
+		width = min(c.slot, 16)
+	case c.kind == pointer:
+		width = len("0xffffffffffffffff")
+	case c.format != nil:
+		width = max(width, c.format.width)
+	}
+	col := bpf.Column[row]{Name: c.name, Key: c.name, Width: max(len(c.name), width)}
+	switch {
+	case c.kind == text:
 		col.Text = func(dst []byte, r row) ([]byte, bool) { return c.appendText(dst, r), c.has(r) }
 	case c.kind == octets:
 		col.Text = func(dst []byte, r row) ([]byte, bool) {
