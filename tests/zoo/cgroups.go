@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,13 +44,31 @@ func NewCgroupsV1(t testing.TB) (c *Cgroups, hierarchy string) {
 	t.Helper()
 	name := fmt.Sprintf("name=iterfs-%d", os.Getpid())
 	dir := t.TempDir()
-	if err := unix.Mount("cgroup", dir, "cgroup", 0, "none,"+name); err != nil {
+	mount := func() error { return unix.Mount("cgroup", dir, "cgroup", 0, "none,"+name) }
+	if err := mount(); err != nil {
 		t.Skipf("no hierarchy of cgroup v1 can be made here: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Error(err)
+		// A hierarchy goes some time after its last mount, but stays if a cgroup in it
+		// had not quite gone: then another mount has to end.
+		for range 50 {
+			if err := unix.Unmount(dir, 0); err != nil {
+				t.Error(err)
+				return
+			}
+			for range 10 {
+				own, err := os.ReadFile("/proc/self/cgroup")
+				if err == nil && !strings.Contains(string(own), ":"+name+":") {
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			if err := mount(); err != nil {
+				t.Error(err)
+				return
+			}
 		}
+		t.Errorf("the hierarchy %s stays", name)
 	})
 	return newCgroups(t, dir), name
 }
