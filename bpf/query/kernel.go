@@ -109,7 +109,11 @@ func (k *Kernel) Compile(t Text) (*Query, error) {
 func (k *Kernel) target(name string) (*Target, *bpfContext, error) {
 	i := slices.IndexFunc(Targets, func(t Target) bool { return t.Name == name })
 	if i < 0 {
-		return nil, nil, refuse("no iterator target %s whose objects have fields", name)
+		var names []string
+		for _, t := range Targets {
+			names = append(names, t.Name)
+		}
+		return nil, nil, refuse("no iterator target %s whose objects have fields%s", name, didYouMean(nearest(name, names, 2)))
 	}
 	ctx, err := contextOf(k.types, name)
 	if errors.Is(err, btf.ErrNotFound) {

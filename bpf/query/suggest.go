@@ -29,11 +29,15 @@ func noField(path, name string, types ...btf.Type) error {
 	for i := range meant {
 		meant[i] = strings.TrimPrefix(path+"."+meant[i], ".")
 	}
-	hint := ""
-	if len(meant) > 0 {
-		hint = "; did you mean " + strings.Join(meant, ", ") + "?"
+	return refuse("no field %s in %s%s", name, strings.Join(structs, " or "), didYouMean(meant))
+}
+
+// didYouMean ends a refusal with what may have been meant.
+func didYouMean(meant []string) string {
+	if len(meant) == 0 {
+		return ""
 	}
-	return refuse("no field %s in %s%s", name, strings.Join(structs, " or "), hint)
+	return "; did you mean " + strings.Join(meant, ", ") + "?"
 }
 
 // nearest are the paths whose last name is at most that far from a name, the

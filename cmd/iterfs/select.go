@@ -13,12 +13,6 @@ import (
 	"github.com/iterfs/iterfs/fs"
 )
 
-// Queries show what the kernel shows to those who may use bpf(2), and to no others.
-const (
-	selectMode    = 0o400
-	selectDirMode = 0o500
-)
-
 // selection is the directory select/, where a path is a query. Its names cannot
 // be listed: looking one up resolves the query, or says why it cannot be.
 type selection struct {
@@ -34,42 +28,40 @@ func (s *system) selectEntries() ([]fs.Entry, error) {
 		return nil, err
 	}
 	q := &selection{system: s, kernel: query.NewKernel(types)}
+	// Queries show what the kernel shows to those who may use bpf(2), and to no others.
 	entries := []fs.Entry{
-		fixed("select"),
-		{Path: "select/README", Mode: selectMode, Open: s.generated((*system).appendSelectReadme)},
-		{Path: "select/errors", Mode: selectMode, Open: func(context.Context, fs.Request) (fs.Stream, error) {
+		{Path: "select", Private: true, Dir: true},
+		{Path: "select/README", Open: s.generated((*system).appendSelectReadme)},
+		{Path: "select/errors", Open: func(context.Context, fs.Request) (fs.Stream, error) {
 			return fs.Text(q.refused.append(nil)), nil
 		}},
-		{Path: "select/<target>", Mode: selectDirMode, Objects: q.targets},
-		{Path: "select/<target>/fields", Mode: selectMode, Open: q.fields(bpf.Text)},
-		{Path: "select/<target>/fields.json", Mode: selectMode, Open: q.fields(bpf.JSON)},
-		fixed("select/<target>/where"),
+		{Path: "select/<target>", Lasting: true, Objects: q.targets},
+		{Path: "select/<target>/fields", Open: q.fields(bpf.Text)},
+		{Path: "select/<target>/fields.json", Open: q.fields(bpf.JSON)},
 		q.dir("select/<target>/where/<conditions>"),
 	}
 	for _, dir := range []string{"select/<target>", "select/<target>/where/<conditions>"} {
 		entries = append(entries,
 			q.file(dir+"/<fields>"),
-			fixed(dir+"/count"),
 			q.file(dir+"/count/<fields>"),
-			fixed(dir+"/sum"),
 			q.dir(dir+"/sum/<sum>"),
-			fixed(dir+"/sum/<sum>/by"),
 			q.file(dir+"/sum/<sum>/by/<fields>"))
 	}
 	return entries, nil
 }
 
-// fixed is the entry of a directory that is always there.
-func fixed(path string) fs.Entry { return fs.Entry{Path: path, Mode: selectDirMode, Dir: true} }
-
 // targets lists the iterator targets that can be asked.
 func (s *selection) targets(_ context.Context, _ fs.Request, want string) iter.Seq2[fs.Object, error] {
 	return func(yield func(fs.Object, error) bool) {
-		for _, t := range query.Targets {
-			if want != "" && want != t.Name || s.loader.Present(&bpf.Target{Name: t.Name, Since: t.Since}) != nil {
-				continue
+		if want != "" {
+			if err := s.kernel.Check(query.Text{Target: want}); err != nil {
+				s.refused.add("select/"+want, err)
+				yield(fs.Object{}, err)
+				return
 			}
-			if !yield(fs.Object{Name: t.Name}, nil) {
+		}
+		for _, t := range query.Targets {
+			if s.loader.Present(&bpf.Target{Name: t.Name, Since: t.Since}) == nil && !yield(fs.Object{Name: t.Name}, nil) {
 				return
 			}
 		}
@@ -86,12 +78,12 @@ func (s *selection) fields(form bpf.Form) func(context.Context, fs.Request) (fs.
 
 // dir is the entry of a directory on the way to queries.
 func (s *selection) dir(path string) fs.Entry {
-	return fs.Entry{Path: path, Mode: selectDirMode, Objects: s.lookup(path)}
+	return fs.Entry{Path: path, Lasting: true, Objects: s.lookup(path)}
 }
 
 // file is the entry of queries.
 func (s *selection) file(path string) fs.Entry {
-	return fs.Entry{Path: path, Mode: selectMode, Objects: s.lookup(path), Open: func(_ context.Context, r fs.Request) (fs.Stream, error) {
+	return fs.Entry{Path: path, Lasting: true, Objects: s.lookup(path), Open: func(_ context.Context, r fs.Request) (fs.Stream, error) {
 		names := make([]string, len(r.Objects))
 		for i, o := range r.Objects {
 			names[i] = o.Name
