@@ -3,55 +3,34 @@
 package tests
 
 import (
-	"errors"
-	"io"
 	"os"
 	"strconv"
 	"testing"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/link"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
-// doNothing returns a function that visits all objects of a target with a program
-// that does nothing.
-func doNothing(b *testing.B, target string) func() {
-	b.Helper()
+// idleProgram is an iterator's program that does nothing.
+func idleProgram(t testing.TB, target string) *ebpf.Program {
+	t.Helper()
 	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: target, License: "GPL",
 		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
 	})
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	b.Cleanup(func() { p.Close() })
-	batch := make([]byte, 32<<10)
-	return func() {
-		it, err := link.AttachIter(link.IterOptions{Program: p})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer it.Close()
-		r, err := it.Open()
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer r.Close()
-		for {
-			_, err := r.Read(batch)
-			if err == io.EOF {
-				return
-			}
-			if err != nil && !isAgain(err) {
-				b.Fatal(err)
-			}
-		}
-	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// doNothing returns a function that visits all objects of a target with it.
+func doNothing(b *testing.B, target string) func() {
+	p := idleProgram(b, target)
+	return func() { iterate(b, p, func([]byte) {}) }
 }
 
 // BenchmarkSelect asks for fields of 10,000 processes, each question in turn with
@@ -78,8 +57,6 @@ func BenchmarkSelect(b *testing.B) {
 			func() { readEach(b, "stat", buf) })
 	})
 }
-
-func isAgain(err error) bool { return errors.Is(err, unix.EAGAIN) }
 
 // BenchmarkSelectFiles counts a million open files by their type, and looks for
 // the few whose name holds a text.

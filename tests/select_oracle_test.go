@@ -15,8 +15,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 
@@ -146,15 +144,7 @@ func someFiles(t *testing.T) (files []*os.File) {
 // anIdleLink attaches an iterator that nobody reads.
 func anIdleLink(t *testing.T) {
 	t.Helper()
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: "task", License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Close() })
-	it, err := link.AttachIter(link.IterOptions{Program: p})
+	it, err := link.AttachIter(link.IterOptions{Program: idleProgram(t, "task")})
 	if err != nil {
 		t.Fatal(err)
 	}
