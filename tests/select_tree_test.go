@@ -130,7 +130,7 @@ func TestSelectHidesPointers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, err := read(); err != nil || strings.Contains(text, "0xffff") != (restrict[0] < '2') {
+	if text, err := read(); err != nil || strings.Contains(text, "0xff") != (restrict[0] < '2') {
 		t.Errorf("root sees %q, %v", text, err)
 	}
 	paranoid, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
@@ -164,6 +164,9 @@ func TestSelectHidesPointers(t *testing.T) {
 // returns how many they are.
 func (m *mount) commands(t *testing.T, text string) (tried int) {
 	t.Helper()
+	if os.Getenv("ITERFS_VM") != "" {
+		t.Skip("the cat of the virtual machine is busybox's, which reads by sendfile: see LIMITATIONS in the manual")
+	}
 	for line := range strings.Lines(text) {
 		command := strings.ReplaceAll(strings.TrimSpace(line), "/mnt/iterfs/", "")
 		if !strings.HasPrefix(command, "cat ") && !strings.HasPrefix(command, "grep ") {
