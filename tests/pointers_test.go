@@ -60,10 +60,10 @@ var pointer = regexp.MustCompile(`\b[0-9a-f]{16}\b`)
 // readersIn returns how readers with different rights read a file from within a
 // namespace.
 func readersIn(ns *zoo.NetNS) map[string]func(path string) (string, error) {
-	cat := func(attr *syscall.SysProcAttr) func(path string) (string, error) {
+	dd := func(attr *syscall.SysProcAttr) func(path string) (string, error) {
 		return func(path string) (text string, err error) {
 			err = ns.Do(func() error {
-				cmd := exec.Command("cat", path)
+				cmd := exec.Command("dd", "if="+path, "bs=65536")
 				cmd.SysProcAttr = attr
 				out, err := cmd.Output()
 				text = string(out)
@@ -74,8 +74,8 @@ func readersIn(ns *zoo.NetNS) map[string]func(path string) (string, error) {
 	}
 	own := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}}
 	return map[string]func(path string) (string, error){
-		"root":                           cat(nil),
-		"root of another user namespace": cat(&syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, UidMappings: own, GidMappings: own}),
+		"root":                           dd(nil),
+		"root of another user namespace": dd(&syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, UidMappings: own, GidMappings: own}),
 		"root without CAP_SYSLOG": func(path string) (text string, err error) {
 			path = regexp.MustCompile("^/proc/net").ReplaceAllString(path, "/proc/thread-self/net")
 			err = ns.Do(func() error { // on a thread that ends with what it lost
