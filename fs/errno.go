@@ -40,7 +40,7 @@ func expected(err error, errno unix.Errno) bool {
 	}
 	switch errno {
 	case 0, unix.ENOENT, unix.ENOTDIR, unix.EISDIR, unix.ELOOP, unix.EINVAL, unix.ESRCH, unix.EINTR, unix.EACCES,
-		unix.EAGAIN, unix.ENAMETOOLONG, unix.ENOSPC:
+		unix.EBUSY, unix.ENAMETOOLONG, unix.ENOSPC:
 		return true
 	case unix.EROFS, unix.EPERM, unix.EXDEV, unix.EEXIST, unix.EFBIG:
 		return true // of writers

@@ -16,7 +16,7 @@ import (
 const titleSize = 4096
 
 // appendCmdline appends /proc/<pid>/cmdline, as get_mm_cmdline() of
-// fs/proc/base.c writes it. EAGAIN says that it cannot be read without waiting
+// fs/proc/base.c writes it. EBUSY says that it cannot be read without waiting
 // for the process.
 func appendCmdline(dst []byte, e entry[taskCmdlineRecord]) ([]byte, error) {
 	length := int(e.rec.Length)
@@ -50,7 +50,7 @@ func appendCmdlineRow(dst []byte, e entry[taskCmdlineRecord]) ([]byte, error) {
 	dst = append(strconv.AppendUint(dst, uint64(e.rec.Key.Tgid), 10), ' ')
 	start := len(dst)
 	dst, err := hide(appendCmdline(dst, e))
-	if err == unix.EAGAIN || err == unix.E2BIG || err == nil && len(dst) == start && e.rec.Length > 0 {
+	if err == unix.EBUSY || err == unix.E2BIG || err == nil && len(dst) == start && e.rec.Length > 0 {
 		return append(dst[:start], "-\n"...), nil
 	}
 	return append(bpf.EscapeLine(dst, start), '\n'), err

@@ -99,13 +99,14 @@ type reading struct {
 	err  error
 }
 
-// append appends a real file, or fails with EAGAIN.
+// append appends a real file, or fails with EBUSY: at EAGAIN readers in Go would
+// wait for ever.
 func (p *patientReader) append(dst []byte, key taskTaskKey, file string) ([]byte, error) {
 	p.mu.Lock()
 	tooLate := p.late[key] || len(p.late) >= p.most
 	p.mu.Unlock()
 	if tooLate {
-		return dst, unix.EAGAIN
+		return dst, unix.EBUSY
 	}
 	done := make(chan reading, 1)
 	go func() {
@@ -129,6 +130,6 @@ func (p *patientReader) append(dst []byte, key taskTaskKey, file string) ([]byte
 		return append(dst, r.text...), r.err
 	default:
 		p.late[key] = true
-		return dst, unix.EAGAIN
+		return dst, unix.EBUSY
 	}
 }

@@ -83,11 +83,11 @@ func TestPatience(t *testing.T) {
 		return err
 	}
 	for _, pid := range []uint32{1, 11, 11, 2, 12} {
-		if err := ask(pid); (err == unix.EAGAIN) != (pid > 10) {
+		if err := ask(pid); (err == unix.EBUSY) != (pid > 10) {
 			t.Errorf("%d: %v", pid, err)
 		}
 	}
-	if err := ask(3); err != unix.EAGAIN || len(p.late) != 2 {
+	if err := ask(3); err != unix.EBUSY || len(p.late) != 2 {
 		t.Errorf("with %d late ones: %v", len(p.late), err)
 	}
 	close(blocked)

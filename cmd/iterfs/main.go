@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 )
@@ -15,6 +16,10 @@ const (
 	exitFailure = 1
 	exitUsage   = 2
 )
+
+// The process's first thread cannot end. Were a goroutine to enter a namespace on
+// it, it would stay there, so it is main's alone.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	started := false
