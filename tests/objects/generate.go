@@ -2,4 +2,4 @@
 
 package objects
 
-//go:generate sh -c "for f in *.bpf.c; do clang-14 -target bpf -O2 -g -mcpu=v3 -Wall -Werror -c $DOLLAR{f} -o $DOLLAR{f%c}o && llvm-strip-14 -g $DOLLAR{f%c}o || exit 1; done"
+//go:generate sh -c "for f in *.bpf.c; do clang-14 -target bpf -O2 -g -mcpu=v3 -fdebug-compilation-dir=. -Wall -Werror -c $DOLLAR{f} -o $DOLLAR{f%c}o && llvm-strip-14 -g $DOLLAR{f%c}o || exit 1; done"
