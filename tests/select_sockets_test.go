@@ -66,7 +66,7 @@ func TestSelectSockets(t *testing.T) {
 	inum := ""
 	for _, row := range table(t, text) {
 		states[row["skc_state:TCP_ESTABLISHED"]] = row
-		if inum = row["skc_net.net.ns.inum"]; inum == namespace("self", "net") {
+		if inum = row["skc_net.net.ns.inum"]; inum == namespace("thread-self", "net") {
 			t.Errorf("a socket of another namespace: %v", row)
 		}
 	}
