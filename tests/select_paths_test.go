@@ -30,7 +30,7 @@ func (g generated) asked() string {
 }
 
 // restless fields are of the scheduler, or count what the readers themselves do.
-var restless = regexp.MustCompile(`refcnt|last_wakee|cfs_rq|my_q|^se\.|(^|\.)(rq|cfs|cpu_base)\.`)
+var restless = regexp.MustCompile(`refcnt|pagefault_disabled|last_wakee|cfs_rq|my_q|(^|\.)(se|rq|cfs|cpu_base)\.`)
 
 // generate lists the numbers in a struct, and behind pointers that many deep.
 func generate(t btf.Type, parts []string, pointers, depth int) (all []generated) {
