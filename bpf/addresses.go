@@ -4,11 +4,12 @@ package bpf
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // SeesAddresses reports whether the reader may see the kernel's addresses, as
@@ -29,7 +30,7 @@ func (r Reader) SeesAddresses() (bool, error) {
 }
 
 func setting(name string) (int, error) {
-	text, err := os.ReadFile("/proc/sys/kernel/" + name)
+	text, err := native.ReadFile("sys/kernel/" + name)
 	if err != nil {
 		return 0, err
 	}

@@ -5,23 +5,24 @@ package bpf
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"strconv"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // Capable reports whether the reader has a capability over the whole machine, as
 // capable() of the kernel decides it for a reader who acts as the user who he is.
 // Of a reader who cannot be looked at it says no.
 func (r Reader) Capable(capability int) bool {
-	own, err := os.Readlink("/proc/self/ns/user")
+	own, err := native.Readlink("self/ns/user")
 	if err != nil {
 		return false
 	}
-	reader, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/user", r.TID))
+	reader, err := native.Readlink(fmt.Sprintf("%d/ns/user", r.TID))
 	if err != nil || reader != own {
 		return false
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.TID))
+	status, err := native.ReadFile(fmt.Sprintf("%d/status", r.TID))
 	if err != nil {
 		return false
 	}

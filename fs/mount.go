@@ -12,6 +12,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // fsType is what the kernel calls the mount: "fuse." and the subtype.
@@ -188,11 +190,9 @@ func resolve(dir string) (string, error) {
 // mountedOn returns the type of the filesystem that is mounted on top of a
 // directory, and "" for none.
 func mountedOn(path string) (string, error) {
-	mounts, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
-		return m.Mountpoint != path, false
-	})
+	mounts, err := native.Mounts(func(m *mountinfo.Info) (skip, stop bool) { return m.Mountpoint != path, false })
 	if err != nil {
-		return "", fmt.Errorf("read the mount table: %w", err)
+		return "", err
 	}
 	if len(mounts) == 0 {
 		return "", nil

@@ -3,20 +3,27 @@
 package tests
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
 // Imports go one way: cmd/iterfs -> fs, loader, bpf/...; loader -> bpf. What
 // serves files knows nothing of BPF, and what reads iterators nothing of FUSE.
+// native is below them all.
 func TestImportsGoOneWay(t *testing.T) {
 	if os.Getenv("ITERFS_VM") != "" {
 		t.Skip("the sources are not in the virtual machine")
 	}
 	const self = "github.com/iterfs/iterfs/"
 	forbidden := map[string][]string{
+		"native":     {self, "github.com/cilium", "github.com/hanwen"},
 		"fs":         {self, "github.com/cilium/ebpf"},
 		"loader/...": {self + "fs", self + "cmd", self + "bpf/", "github.com/hanwen/go-fuse"},
 		"bpf":        {self, "github.com/hanwen/go-fuse"},
@@ -31,11 +38,50 @@ func TestImportsGoOneWay(t *testing.T) {
 			imports := strings.Fields(line)
 			for _, name := range imports[1:] {
 				for _, prefix := range prefixes {
-					if strings.HasPrefix(name, prefix) {
+					if strings.HasPrefix(name, prefix) && name != self+"native" {
 						t.Errorf("%s imports %s", imports[0], name)
 					}
 				}
 			}
+		}
+	}
+}
+
+// The daemon reaches the kernel's procfs through the package native alone: what
+// opens /proc by name may find iterfs itself there.
+func TestProcIsNotOpenedByName(t *testing.T) {
+	if os.Getenv("ITERFS_VM") != "" {
+		t.Skip("the sources are not in the virtual machine")
+	}
+	for _, dir := range []string{"bpf", "cmd", "fs", "loader"} {
+		err := filepath.WalkDir("../"+dir, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			files := token.NewFileSet()
+			file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				name := ""
+				switch n := n.(type) {
+				case *ast.BasicLit:
+					name = strings.Trim(n.Value, "\"`")
+				case *ast.SelectorExpr:
+					if of, ok := n.X.(*ast.Ident); ok {
+						name = of.Name + "." + n.Sel.Name
+					}
+				}
+				if strings.HasPrefix(name, "/proc") || name == "mountinfo.GetMounts" {
+					t.Errorf("%v: %s is for the package native", files.Position(n.Pos()), name)
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/native"
 )
 
 // A hierarchy is one of cgroup v1 that is mounted where the daemon sees it: the
@@ -28,11 +29,11 @@ type hierarchy struct {
 
 // hierarchies lists those of v1.
 func hierarchies() ([]hierarchy, error) {
-	own, err := os.ReadFile("/proc/self/cgroup")
+	own, err := native.ReadFile("self/cgroup")
 	if err != nil {
 		return nil, fmt.Errorf("list the hierarchies of cgroups: %w", err)
 	}
-	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup"))
+	mounts, err := native.Mounts(mountinfo.FSTypeFilter("cgroup"))
 	if err != nil {
 		return nil, fmt.Errorf("list the hierarchies of cgroups: %w", err)
 	}

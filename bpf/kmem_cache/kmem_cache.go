@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/native"
 )
 
 // Target has kernel/slabs.
@@ -28,12 +29,10 @@ var Target = bpf.Target{
 	}},
 }
 
-const native = "/proc/slabinfo"
-
 // open passes the number of nodes on, and refuses where the kernel does not count
 // at all (CONFIG_SLUB_DEBUG=n), as it has no slabinfo there.
 func open(r bpf.Request, _ bpf.Form) (bpf.Content, error) {
-	if _, err := os.Stat(native); errors.Is(err, os.ErrNotExist) {
+	if _, err := native.Stat("slabinfo"); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("this kernel counts no slabs: %w", unix.EOPNOTSUPP)
 	}
 	n, err := nodes()
@@ -124,7 +123,7 @@ func appendField(dst []byte, v uint64, width int) []byte {
 // appendNative appends the line of the real file, for a cache whose slabs changed
 // faster than the program could count them.
 func appendNative(dst, name []byte) []byte {
-	text, err := os.ReadFile(native)
+	text, err := native.ReadFile("slabinfo")
 	if err != nil {
 		return dst
 	}

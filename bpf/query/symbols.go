@@ -14,6 +14,8 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // symbols are the kernel's functions by address, as /proc/kallsyms lists them.
@@ -35,7 +37,7 @@ var kallsyms symbols
 // load returns the functions in the order of their addresses. There are none
 // where this process may not see addresses.
 func (s *symbols) load() ([]symbol, error) {
-	modules, err := os.ReadFile("/proc/modules")
+	modules, err := native.ReadFile("modules")
 	if err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
@@ -44,7 +46,7 @@ func (s *symbols) load() ([]symbol, error) {
 	if s.table != nil && bytes.Equal(modules, s.modules) {
 		return s.table, nil
 	}
-	f, err := os.Open("/proc/kallsyms")
+	f, err := native.Open("kallsyms")
 	if err != nil {
 		return nil, err
 	}

@@ -4,12 +4,12 @@ package sock
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/native"
 )
 
 // pointerSize is POINTER_SIZE of sock.h.
@@ -58,7 +58,7 @@ var nowhere = []byte(strings.Repeat("0", pointerSize))
 // the daemon. With kptr_restrict at 1 these are the true addresses, which are for
 // readers with CAP_SYSLOG alone; otherwise they are for all.
 func hidesPointers(r bpf.Reader) bool {
-	restrict, err := os.ReadFile("/proc/sys/kernel/kptr_restrict")
+	restrict, err := native.ReadFile("sys/kernel/kptr_restrict")
 	if err == nil && strings.TrimSpace(string(restrict)) != "1" {
 		return false
 	}

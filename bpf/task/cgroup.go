@@ -4,12 +4,12 @@ package task
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"unsafe"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/native"
 )
 
 // maxHierarchies is how many are told apart here.
@@ -30,7 +30,7 @@ type hierarchies struct {
 // readHierarchies reads them from the daemon's own file. They change when one is
 // mounted or unmounted.
 func readHierarchies() (h hierarchies, err error) {
-	own, err := os.ReadFile("/proc/self/cgroup")
+	own, err := native.ReadFile("self/cgroup")
 	if err != nil {
 		return h, err
 	}
@@ -38,12 +38,12 @@ func readHierarchies() (h hierarchies, err error) {
 		parts := strings.SplitAfterN(line, ":", 3)
 		id, err := strconv.ParseInt(strings.TrimSuffix(parts[0], ":"), 10, 32)
 		if err != nil || len(parts) < 3 {
-			return h, fmt.Errorf("/proc/self/cgroup has the line %q", line)
+			return h, fmt.Errorf("the cgroups of the daemon have the line %q", line)
 		}
 		h.ids = append(h.ids, int32(id))
 		h.labels = append(h.labels, parts[0]+parts[1])
 	}
-	ns, err := os.Readlink("/proc/self/ns/cgroup")
+	ns, err := native.Readlink("self/ns/cgroup")
 	h.native = err == nil && ns != initialCgroupNS || len(h.ids) > maxHierarchies
 	return h, nil
 }

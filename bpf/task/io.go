@@ -3,10 +3,11 @@
 package task
 
 import (
-	"os"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // ioValues are the lines of io by their names.
@@ -28,7 +29,7 @@ type ioLine struct {
 // ioLines are those that this kernel's io has, as the daemon's own shows; none
 // when one of them is not known here.
 var ioLines = sync.OnceValue(func() (lines []ioLine) {
-	own, err := os.ReadFile("/proc/self/io")
+	own, err := native.ReadFile("self/io")
 	if err != nil {
 		return nil
 	}

@@ -4,10 +4,11 @@ package task
 
 import (
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // A line of limits is a name, two values and a unit in columns: "%-25s %-20s %-20s %-10s\n".
@@ -26,7 +27,7 @@ type limitsTable struct {
 // limitsOfKernel reads it from the daemon's own file; it has no lines when there
 // are not as many as the record has limits.
 var limitsOfKernel = sync.OnceValue(func() (t limitsTable) {
-	own, err := os.ReadFile("/proc/self/limits")
+	own, err := native.ReadFile("self/limits")
 	if err != nil {
 		return t
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // maxNative bounds what is read of one real file. No list of arguments that
@@ -20,8 +22,7 @@ const maxNative = 8 << 20
 // cannot fill a record of. A process that has gone is ESRCH, and so is one whose
 // number another has by now; what is longer than any such file should be is E2BIG.
 func appendNative(dst []byte, key taskTaskKey, file string) ([]byte, error) {
-	path := strconv.AppendUint(append(make([]byte, 0, 32), "/proc/"...), uint64(key.Tgid), 10)
-	dir, err := unix.Open(string(path), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	dir, err := native.Openat(strconv.FormatUint(uint64(key.Tgid), 10), unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return dst, gone(err)
 	}

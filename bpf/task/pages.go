@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // The kinds of pages, as the kernel's enum has them.
@@ -43,7 +45,7 @@ var exactPages = sync.OnceValue(func() bool {
 	}
 	defer unix.Munmap(memory)
 	unix.Madvise(memory, unix.MADV_NOHUGEPAGE) // a kernel without huge pages refuses
-	fd, err := unix.Open("/proc/self/statm", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := native.Openat("self/statm", unix.O_RDONLY)
 	if err != nil {
 		return true
 	}

@@ -3,11 +3,12 @@
 package task
 
 import (
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"unsafe"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // A statusValue appends what stands behind the colon of a line of status.
@@ -24,7 +25,7 @@ type statusLine struct {
 // differ in both, and the daemon's own status shows them all. They are none when
 // one is not known here, so that no file comes without a line.
 var statusLines = sync.OnceValue(func() []statusLine {
-	own, err := os.ReadFile("/proc/self/status")
+	own, err := native.ReadFile("self/status")
 	if err != nil {
 		return nil
 	}

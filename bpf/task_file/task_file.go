@@ -11,6 +11,7 @@ import (
 
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/bpf/sock"
+	"github.com/iterfs/iterfs/native"
 )
 
 // Target has the tables tasks/files and tasks/sockets, those of each process, and
@@ -105,13 +106,16 @@ func appendNumbered(dst []byte, name string, ino uint64) []byte {
 // Linux 5.12. A file that was closed meanwhile has none.
 func appendLink(dst []byte, f file) ([]byte, bool) {
 	var room [40]byte
-	name := strconv.AppendUint(append(room[:0], "/proc/"...), uint64(f.Head.Tgid), 10)
+	name := strconv.AppendUint(room[:0], uint64(f.Head.Tgid), 10)
 	name = strconv.AppendUint(append(name, "/fd/"...), uint64(f.Fd), 10)
 	name = append(name, 0)
 	var link [unix.PathMax]byte
-	here := unix.AT_FDCWD
+	proc, err := native.Root()
+	if err != nil {
+		return dst, false
+	}
 	// What unix.Readlink does, which takes a string and so allocates.
-	n, _, errno := unix.Syscall6(unix.SYS_READLINKAT, uintptr(here), uintptr(unsafe.Pointer(&name[0])),
+	n, _, errno := unix.Syscall6(unix.SYS_READLINKAT, uintptr(proc), uintptr(unsafe.Pointer(&name[0])),
 		uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)
 	if errno != 0 {
 		return dst, false

@@ -5,27 +5,27 @@ package taskvma
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"unsafe"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/native"
 )
 
-// native is the real maps of the process that was asked for last. It tells what
+// nativeMaps is the real maps of the process that was asked for last. It tells what
 // a program cannot: files of stacked filesystems, and paths of more than 4095 bytes.
-type native struct {
+type nativeMaps struct {
 	process bpf.Key
 	text    []byte
 }
 
 // find returns what the real maps tell of a mapping's file; nothing of one that
 // has gone meanwhile.
-func (n *native) find(r *taskVmaVmaRecord) (file inode, name []byte) {
+func (n *nativeMaps) find(r *taskVmaVmaRecord) (file inode, name []byte) {
 	if process := r.Head.process(); n.process != process {
 		n.process = process
-		n.text, _ = os.ReadFile(fmt.Sprintf("/proc/%d/maps", process.ID)) // none of a process that has gone
+		n.text, _ = native.ReadFile(fmt.Sprintf("%d/maps", process.ID)) // none of a process that has gone
 	}
 	text := n.text
 	begin := append(appendRange(nil, r), ' ')
@@ -69,7 +69,7 @@ func gateOf(process bpf.Key) []byte {
 
 // ownGate finds the gate in the daemon's own maps: x86 with vsyscalls has one.
 var ownGate = sync.OnceValue(func() *gate {
-	maps, err := os.ReadFile("/proc/self/maps")
+	maps, err := native.ReadFile("self/maps")
 	if err != nil || !bytes.HasSuffix(maps, []byte(" [vsyscall]\n")) {
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 // a process that of its gate. It is the bpf.Format of that run alone.
 type sweep struct {
 	rows    bpf.Format
-	native  native
+	native  nativeMaps
 	process bpf.Key // whose mappings these are; none at the beginning
 	gated   bool    // it has the gate
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
+	"github.com/iterfs/iterfs/native"
 )
 
 // callerEntries are the entries that depend on who asks and on nothing else.
@@ -53,7 +54,7 @@ func procFile(tid uint32, name string) (*os.File, error) {
 	if tid == 0 {
 		return nil, errInvisible
 	}
-	return os.Open(fmt.Sprintf("/proc/%d/%s", tid, name))
+	return native.Open(fmt.Sprintf("%d/%s", tid, name))
 }
 
 // foreignNetNS opens the network namespace of a caller; nil where it is the
@@ -62,12 +63,12 @@ func foreignNetNS(tid uint32) (*os.File, error) {
 	if tid == 0 {
 		return nil, errInvisible
 	}
-	theirs, err := os.Stat(fmt.Sprintf("/proc/%d/ns/net", tid))
+	theirs, err := native.Stat(fmt.Sprintf("%d/ns/net", tid))
 	if err != nil {
 		return nil, err
 	}
 	// Not that of /proc/self: the first thread may be left in another (inNetNS).
-	own, err := os.Stat("/proc/thread-self/ns/net")
+	own, err := native.Stat("thread-self/ns/net")
 	if err != nil || os.SameFile(own, theirs) {
 		return nil, err
 	}

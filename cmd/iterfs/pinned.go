@@ -17,6 +17,7 @@ import (
 
 	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/loader"
+	"github.com/iterfs/iterfs/native"
 )
 
 // pinnedEntry is the tree of the iterators that are pinned in BPF filesystems, at
@@ -71,7 +72,7 @@ func openPinned(path string, tid uint32) (*loader.Stream, error) {
 // pinnedIn lists a directory, or one name in it: the way to BPF filesystems above
 // them, and directories and pinned iterators in them.
 func pinnedIn(dir, want string) ([]fs.Object, error) {
-	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("bpf"))
+	mounts, err := native.Mounts(mountinfo.FSTypeFilter("bpf"))
 	if err != nil {
 		return nil, fmt.Errorf("read the mount table: %w", err)
 	}

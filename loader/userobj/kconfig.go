@@ -14,6 +14,8 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // An object's "extern ... CONFIG_X __kconfig __weak" is 0 where the kernel was
@@ -81,7 +83,7 @@ func openConfig() (io.ReadCloser, error) {
 	if f, err := os.Open("/boot/config-" + unix.ByteSliceToString(u.Release[:])); err == nil {
 		return f, nil
 	}
-	f, err := os.Open("/proc/config.gz")
+	f, err := native.Open("config.gz")
 	if err != nil {
 		return nil, err
 	}
