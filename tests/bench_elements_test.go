@@ -64,7 +64,7 @@ func BenchmarkElements(b *testing.B) {
 				})
 			}
 			readThrough(b, path, buf) // loads the program
-			rounds(b, names, runs...)
+			rounds(b, m, names, runs...)
 		})
 	}
 }

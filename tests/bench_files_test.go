@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	taskfile "github.com/iterfs/iterfs/bpf/task_file"
+	"github.com/iterfs/iterfs/internal/measure"
 	"github.com/iterfs/iterfs/tests/need"
 	"github.com/iterfs/iterfs/tests/zoo"
 )
@@ -40,9 +41,13 @@ func BenchmarkFiles(b *testing.B) {
 	herdWithFiles(b, 1000, 1000)
 	m.read(b, "tasks/files")
 	buf := make([]byte, 128<<10)
-	rounds(b, []string{"iterfs", "native", "bare"},
+	rounds(b, m, []string{"iterfs", "native", "bare"},
 		func() { readThrough(b, m.path("tasks/files"), buf) },
-		func() { readLinks(b, buf) },
+		func() {
+			if err := measure.Links("/proc", "fd", buf); err != nil {
+				b.Fatal(err)
+			}
+		},
 		bareIterator(b, &taskfile.Target, "file_records", "tasks/files"))
 }
 
@@ -53,27 +58,13 @@ func BenchmarkVmas(b *testing.B) {
 	zoo.Herd(b, 1000)
 	m.read(b, "tasks/vmas")
 	buf := make([]byte, 128<<10)
-	rounds(b, []string{"iterfs", "native"},
+	rounds(b, m, []string{"iterfs", "native"},
 		func() { readThrough(b, m.path("tasks/vmas"), buf) },
 		func() {
 			for _, pid := range processes(b) {
-				readWhole("/proc/"+pid+"/maps", buf)
+				measure.Whole("/proc/"+pid+"/maps", buf) // whatever happens to it
 			}
 		})
-}
-
-// readWhole reads a file to its end, whatever happens to it.
-func readWhole(path string, buf []byte) {
-	fd, err := unix.Open(path, unix.O_RDONLY, 0)
-	if err != nil {
-		return
-	}
-	defer unix.Close(fd)
-	for {
-		if n, err := unix.Read(fd, buf); n <= 0 || err != nil {
-			return
-		}
-	}
 }
 
 // BenchmarkSeries is the table in the cover letter of the kernel's iterator series:
@@ -93,7 +84,7 @@ func BenchmarkSeries(b *testing.B) {
 			defer nothing.Close()
 			herdWithFiles(b, size.processes, size.files)
 			b.ReportMetric(float64(calls(b, nothing)), "calls")
-			rounds(b, []string{"nothing"}, func() { iterate(b, nothing, func([]byte) {}) })
+			rounds(b, nil, []string{"nothing"}, func() { iterate(b, nothing, func([]byte) {}) })
 		})
 	}
 }
@@ -112,19 +103,4 @@ func calls(b *testing.B, program *ebpf.Program) uint64 {
 		b.Fatal(err)
 	}
 	return stats.RunCount
-}
-
-// readLinks is the loop that lsof has, at its best: no allocation but names.
-func readLinks(b *testing.B, buf []byte) {
-	for _, pid := range processes(b) {
-		dir, err := os.Open("/proc/" + pid + "/fd")
-		if err != nil {
-			continue
-		}
-		names, _ := dir.Readdirnames(-1)
-		dir.Close()
-		for _, fd := range names {
-			unix.Readlink("/proc/"+pid+"/fd/"+fd, buf)
-		}
-	}
 }

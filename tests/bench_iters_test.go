@@ -38,7 +38,7 @@ func BenchmarkIters(b *testing.B) {
 	} {
 		ours, pinned := m.path("iters/"+test.object+"/"+test.program), p.pin(b, test.object, test.program, "")
 		b.Run(test.name, func(b *testing.B) {
-			rounds(b, []string{"iterfs", "pinned"}, test.read(ours), test.read(pinned))
+			rounds(b, m, []string{"iterfs", "pinned"}, test.read(ours), test.read(pinned))
 		})
 	}
 }

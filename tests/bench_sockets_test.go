@@ -18,7 +18,7 @@ func BenchmarkTCP(b *testing.B) {
 	ns.Connections(b, 50_000)
 	buf := make([]byte, 128<<10)
 	ns.Do(func() error {
-		rounds(b, []string{"iterfs", "native"},
+		rounds(b, m, []string{"iterfs", "native"},
 			func() { readThrough(b, m.path("net/tcp"), buf) },
 			func() { readThrough(b, "/proc/thread-self/net/tcp", buf) })
 		return nil
@@ -33,7 +33,7 @@ func BenchmarkSockets(b *testing.B) {
 	ns.Connections(b, 50_000)
 	buf := make([]byte, 128<<10)
 	ns.Do(func() error {
-		rounds(b, []string{"iterfs", "ss"},
+		rounds(b, m, []string{"iterfs", "ss"},
 			func() { readThrough(b, m.path("net/sockets"), buf) },
 			func() {
 				if err := exec.Command(ss, "-A", "tcp,udp,unix,netlink", "-anpH").Run(); err != nil {

@@ -20,34 +20,48 @@ import (
 
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/bpf/task"
+	"github.com/iterfs/iterfs/internal/measure"
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
 // least is how many rounds a median is of.
 const least = 9
 
-// rounds runs what is to be compared in turn, again and again, so that the noise
-// of a machine meets all alike, and reports each one's median in ms and the
-// ratio of the first to each other.
-func rounds(b *testing.B, names []string, runs ...func()) {
+// rounds compares what is done by system calls, or by programs, with a mount and
+// without: it reports medians in ms, of time on the wall and of CPU time with that of
+// the mount's daemon, and the ratios of the first to each other.
+func rounds(b *testing.B, m *mount, names []string, runs ...func()) {
 	b.Helper()
-	times := make([][]time.Duration, len(runs))
-	for range max(b.N, least) {
-		for i, run := range runs {
-			start := time.Now()
-			run()
-			times[i] = append(times[i], time.Since(start))
-		}
+	daemon := 0
+	if m != nil {
+		daemon = m.cmd.Process.Pid
+	}
+	timed := make([]measure.Run, len(runs))
+	for i, run := range runs {
+		timed[i] = measure.Timed(daemon, func() error { run(); return nil })
+	}
+	paired(b, 0, names, timed...)
+}
+
+// paired makes rounds of the runs, with a pause before each, and reports as above.
+func paired(b *testing.B, pause time.Duration, names []string, runs ...measure.Run) (medians []measure.Cost) {
+	b.Helper()
+	medians, err := measure.Rounds(b.Context(), max(b.N, least), pause, runs...)
+	if err != nil {
+		b.Fatal(err)
 	}
 	b.ReportMetric(0, "ns/op") // of a round, which means nothing
+	first := medians[0]
 	for i, name := range names {
-		slices.Sort(times[i])
-		b.ReportMetric(float64(times[i][len(times[i])/2].Microseconds())/1000, name+"-ms")
+		c := medians[i]
+		b.ReportMetric(float64(c.Wall.Microseconds())/1000, name+"-ms")
+		b.ReportMetric(float64(c.CPU.Microseconds())/1000, name+"-cpu-ms")
+		if i > 0 {
+			b.ReportMetric(float64(first.Wall)/float64(c.Wall), "x-"+name)
+			b.ReportMetric(float64(first.CPU)/float64(c.CPU), "x-"+name+"-cpu")
+		}
 	}
-	first := times[0][len(times[0])/2]
-	for i, name := range names[1:] {
-		b.ReportMetric(float64(first)/float64(times[i+1][len(times[i+1])/2]), "x-"+name)
-	}
+	return medians
 }
 
 // BenchmarkProcFiles reads a file of every process: the whole of it through the
@@ -64,7 +78,7 @@ func BenchmarkProcFiles(b *testing.B) {
 				m.read(b, path)
 				bare := bareIterator(b, &task.Target, file+"_records", path)
 				b.Run(file, func(b *testing.B) {
-					rounds(b, []string{"iterfs", "native", "bare"},
+					rounds(b, m, []string{"iterfs", "native", "bare"},
 						func() { readThrough(b, m.path(path), buf) },
 						func() { readEach(b, file, buf) },
 						bare)
@@ -86,7 +100,7 @@ func BenchmarkTools(b *testing.B) {
 			}
 		}
 	}
-	rounds(b, []string{"cat", "awk", "grep", "wc", "native-cat"},
+	rounds(b, m, []string{"cat", "awk", "grep", "wc", "native-cat"},
 		shell("cat "+path+" >/dev/null"),
 		shell("awk '{s+=$23} END{print s}' "+path+" >/dev/null"),
 		shell("grep -c ' S ' "+path+" | cat >/dev/null"), // into /dev/null itself grep stops at the first match
@@ -100,60 +114,24 @@ func BenchmarkList(b *testing.B) {
 	zoo.Herd(b, 10_000)
 	names := func(dir string) func() {
 		return func() {
-			f, err := os.Open(dir)
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer f.Close()
-			if _, err := f.Readdirnames(-1); err != nil {
+			if err := measure.List(dir); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
-	rounds(b, []string{"iterfs", "native"}, names(m.path("tasks")), names("/proc"))
+	rounds(b, m, []string{"iterfs", "native"}, names(m.path("tasks")), names("/proc"))
 }
 
 func readThrough(b *testing.B, path string, buf []byte) {
-	fd, err := unix.Open(path, unix.O_RDONLY, 0)
-	if err != nil {
+	if err := measure.Whole(path, buf); err != nil {
 		b.Fatal(err)
-	}
-	defer unix.Close(fd)
-	for {
-		n, err := unix.Read(fd, buf)
-		if err == unix.EINTR {
-			continue // Go's own signals
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		if n == 0 {
-			return
-		}
 	}
 }
 
-// readEach is the loop that agents have, at its best: no allocation but names.
+// readEach reads a file of every process, as agents do.
 func readEach(b *testing.B, file string, buf []byte) {
-	proc, err := os.Open("/proc")
-	if err != nil {
+	if err := measure.Each("/proc", file, buf); err != nil {
 		b.Fatal(err)
-	}
-	defer proc.Close()
-	names, err := proc.Readdirnames(-1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, name := range names {
-		if name[0] < '0' || name[0] > '9' {
-			continue
-		}
-		fd, err := unix.Open("/proc/"+name+"/"+file, unix.O_RDONLY, 0)
-		if err != nil {
-			continue
-		}
-		unix.Read(fd, buf)
-		unix.Close(fd)
 	}
 }
 

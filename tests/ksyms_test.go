@@ -155,7 +155,7 @@ func BenchmarkKsyms(b *testing.B) {
 	m := newMount(b)
 	m.read(b, "kernel/ksyms")
 	buf := make([]byte, 128<<10)
-	rounds(b, []string{"iterfs", "native"},
+	rounds(b, m, []string{"iterfs", "native"},
 		func() { readThrough(b, m.path("kernel/ksyms"), buf) },
 		func() { readThrough(b, "/proc/kallsyms", buf) })
 }

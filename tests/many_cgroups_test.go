@@ -201,7 +201,7 @@ func BenchmarkCgroups(b *testing.B) {
 	}
 	m.read(b, "cgroups/table")
 	buf := make([]byte, 128<<10)
-	rounds(b, []string{"iterfs", "native"},
+	rounds(b, m, []string{"iterfs", "native"},
 		func() { readThrough(b, m.path("cgroups/table"), buf) },
 		func() {
 			filepath.WalkDir(c.Dir, func(path string, d os.DirEntry, err error) error {

@@ -48,11 +48,11 @@ func BenchmarkSelect(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			m.read(b, path)
-			rounds(b, []string{"select", "nothing"}, func() { readThrough(b, m.path(path), buf) }, nothing)
+			rounds(b, m, []string{"select", "nothing"}, func() { readThrough(b, m.path(path), buf) }, nothing)
 		})
 	}
 	b.Run("native", func(b *testing.B) {
-		rounds(b, []string{"select", "native"},
+		rounds(b, m, []string{"select", "native"},
 			func() { readThrough(b, m.path("select/task/tgid,comm"), buf) },
 			func() { readEach(b, "stat", buf) })
 	})
@@ -71,7 +71,7 @@ func BenchmarkSelectFiles(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			m.read(b, path)
-			rounds(b, []string{"select", "nothing"}, func() { readThrough(b, m.path(path), buf) }, nothing)
+			rounds(b, m, []string{"select", "nothing"}, func() { readThrough(b, m.path(path), buf) }, nothing)
 		})
 	}
 }
