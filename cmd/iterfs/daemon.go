@@ -20,16 +20,26 @@ const (
 	readyFD  = 3
 )
 
-// daemonize starts this program again in a session of its own and waits until
-// the tree can be used, or for the error that kept it.
+// daemonize starts a daemon that outlives this process.
 func daemonize(dir string, o *options) error {
-	exe, err := os.Executable()
+	daemon, err := spawn(dir, o, 0)
 	if err != nil {
 		return err
 	}
+	return daemon.Process.Release()
+}
+
+// spawn starts this program again in a session of its own and waits until the tree
+// can be used, or for the error that kept it. It gets the signal, if not 0, when the
+// thread that calls ends.
+func spawn(dir string, o *options, ended unix.Signal) (*exec.Cmd, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
 	r, w, err := os.Pipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer r.Close()
 	args := []string{"mount"}
@@ -40,24 +50,24 @@ func daemonize(dir string, o *options) error {
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), readyEnv+"=1")
 	cmd.ExtraFiles = []*os.File{w}
-	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Pdeathsig: ended}
 	err = cmd.Start()
 	w.Close()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	report, err := io.ReadAll(r)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case string(report) == "ready":
-		return cmd.Process.Release()
+		return cmd, nil
 	case len(report) > 0:
 		err = errors.New(string(report))
 	default:
 		err = errors.New("the daemon ended before the tree could be used")
 	}
-	return errors.Join(err, ignoreExit(cmd.Wait()))
+	return nil, errors.Join(err, ignoreExit(cmd.Wait()))
 }
 
 // ignoreExit drops the news that a process which reported an error failed.

@@ -46,6 +46,6 @@ over as a tree of files, each made by a BPF program while it is read.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(mountCommand(), umountCommand(), lsCommand(), catCommand(), pinCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(mountCommand(), umountCommand(), lsCommand(), catCommand(), pinCommand(), doctorCommand(), benchCommand(), versionCommand())
 	return root
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ func (s *system) appendStatus(dst []byte) []byte {
 	}
 	line("version", "%s", version())
 	line("kernel", "%s", kernelRelease())
+	line("pid", "%d", os.Getpid())
 	line("uptime_s", "%d", int(time.Since(s.stats.Started).Seconds()))
 	for _, t := range targets {
 		switch err := s.absent[t]; {
