@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/tests/need"
+	"github.com/iterfs/iterfs/tests/procdiff"
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
@@ -29,6 +30,7 @@ var binary string
 
 func TestMain(m *testing.M) {
 	zoo.Init() // an animal does not return
+	procdiff.Init()
 	os.Exit(run(m))
 }
 

@@ -33,10 +33,15 @@ var animals = map[string]func(){
 	"zombie":        func() { zombie("exit 3") },
 	"killed zombie": func() { zombie("kill -KILL $$") },
 	"zombie leader": zombieLeader,
-	"real time":     func() { scheduled(unix.SCHED_FIFO, 10, 0) },
-	"batch":         func() { scheduled(unix.SCHED_BATCH, 0, 5) },
-	"signals":       signals,
-	"terminal":      terminal,
+	"real time":     func() { scheduled(unix.SchedAttr{Policy: unix.SCHED_FIFO, Priority: 10}) },
+	"round robin":   func() { scheduled(unix.SchedAttr{Policy: unix.SCHED_RR, Priority: 99}) },
+	"deadline": func() {
+		scheduled(unix.SchedAttr{Policy: unix.SCHED_DEADLINE, Runtime: 1e6, Deadline: 1e8, Period: 1e9})
+	},
+	"batch":       func() { scheduled(unix.SchedAttr{Policy: unix.SCHED_BATCH, Nice: 5}) },
+	"idle policy": func() { scheduled(unix.SchedAttr{Policy: unix.SCHED_IDLE, Nice: -20}) },
+	"signals":     signals,
+	"terminal":    terminal,
 }
 
 func arguments(kind string) []string {
@@ -153,12 +158,11 @@ func traced() {
 	idle()
 }
 
-func scheduled(policy, priority uint32, nice int32) {
-	setComm("scheduled")
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policy, Priority: priority, Nice: nice}
-	must(unix.SchedSetAttr(0, &attr, 0))
-	ready(os.Getpid())
-	idle()
+func scheduled(attr unix.SchedAttr) { changed("scheduled", schedule(attr)) }
+
+func schedule(attr unix.SchedAttr) error {
+	attr.Size = unix.SizeofSchedAttr
+	return unix.SchedSetAttr(0, &attr, 0)
 }
 
 // signals has some ignored, some caught, some blocked, and one pending.

@@ -31,10 +31,12 @@ func init() {
 		"umask":           func() { unix.Umask(0o137); changed("umask", nil) },
 		"limits":          limited,
 		"memory":          memory,
-		"pid namespace":   func() { inNamespaces(1) },
-		"pid namespaces":  func() { inNamespaces(3) },
-		"deep namespaces": func() { inNamespaces(10) },
+		"pid namespace":   func() { inNamespaces(1, 0) },
+		"pid namespaces":  func() { inNamespaces(3, 0) },
+		"deep namespaces": func() { inNamespaces(10, 0) },
 		"swallower":       swallower,
+		"not dumpable":    func() { changed("secret", unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)) },
+		"tuned":           tuned,
 	})
 	helpers["inside"] = inside
 }
@@ -162,17 +164,34 @@ func swallower() {
 	changed("swallower", nil)
 }
 
-const depthEnv = "ITERFS_ZOO_DEPTH"
+// tuned has other values in the files that procfs lets one write, and a timer.
+func tuned() {
+	for file, value := range map[string]string{
+		"oom_score_adj": "500", "coredump_filter": "0x7b", "timerslack_ns": "12345", "loginuid": "1234",
+	} {
+		err := os.WriteFile("/proc/self/"+file, []byte(value), 0)
+		if !os.IsNotExist(err) {
+			must(err)
+		}
+	}
+	var id int32
+	rawCall(unix.SYS_TIMER_CREATE, unix.CLOCK_MONOTONIC, 0, uintptr(unsafe.Pointer(&id)))
+	rawCall(unix.SYS_PERSONALITY, 0x0040000) // ADDR_NO_RANDOMIZE
+	changed("tuned", nil)
+}
+
+const (
+	depthEnv  = "ITERFS_ZOO_DEPTH"
+	spacesEnv = "ITERFS_ZOO_SPACES"
+)
 
 // inNamespaces is a process in so many pid namespaces below this one, in a user
-// namespace and a session of its own.
-func inNamespaces(depth int) {
+// namespace and a session of its own, and with each pid namespace in the others that
+// spaces say.
+func inNamespaces(depth int, spaces uintptr) {
 	setComm("outside")
-	startInside(depth, &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWPID | unix.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{Size: 1}},
-	})
+	os.Setenv(spacesEnv, strconv.Itoa(int(spaces)))
+	startInside(depth, spaces|unix.CLONE_NEWUSER)
 	pid := os.Getpid()
 	for ; depth > 0; depth-- {
 		pid = childOf(pid, insideComm(depth))
@@ -183,12 +202,15 @@ func inNamespaces(depth int) {
 
 func insideComm(depth int) string { return "inside " + strconv.Itoa(depth) }
 
-func startInside(depth int, attr *syscall.SysProcAttr) {
+func startInside(depth int, spaces uintptr) {
 	child := exec.Command("/proc/self/exe")
 	child.Env = append(os.Environ(), kindEnv+"=inside", depthEnv+"="+strconv.Itoa(depth))
 	child.ExtraFiles = []*os.File{os.NewFile(readyFD, "ready"), os.NewFile(aliveFD, "alive")}
-	attr.Setsid, attr.Pdeathsig = true, unix.SIGKILL
-	child.SysProcAttr = attr
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL, Cloneflags: spaces | unix.CLONE_NEWPID}
+	if spaces&unix.CLONE_NEWUSER != 0 {
+		child.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{Size: 1}}
+		child.SysProcAttr.GidMappings = child.SysProcAttr.UidMappings
+	}
 	must(child.Start())
 }
 
@@ -196,9 +218,14 @@ func startInside(depth int, attr *syscall.SysProcAttr) {
 func inside() {
 	depth, err := strconv.Atoi(os.Getenv(depthEnv))
 	must(err)
+	spaces, err := strconv.Atoi(os.Getenv(spacesEnv))
+	must(err)
 	setComm(insideComm(depth))
+	if spaces&unix.CLONE_NEWNS != 0 {
+		must(unix.Mount("proc", "/proc", "proc", 0, "")) // where a child's number is the one seen here
+	}
 	if depth > 1 {
-		startInside(depth-1, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID})
+		startInside(depth-1, uintptr(spaces))
 	}
 	idle()
 }

@@ -92,14 +92,26 @@ func allAnimals() map[string]func() {
 // this kernel or sandbox does not allow are left out, and the test's log says so.
 func New(t testing.TB) map[string]int {
 	t.Helper()
+	type birth struct {
+		kind string
+		pid  int
+		err  error
+	}
+	born := make(chan birth)
+	kinds := allAnimals()
+	for kind := range kinds {
+		go func() {
+			pid, err := start(t, kind)
+			born <- birth{kind, pid, err}
+		}()
+	}
 	pids := map[string]int{}
-	for kind := range allAnimals() {
-		pid, err := start(t, kind)
-		if err != nil {
-			t.Logf("no animal %q: %v", kind, err)
-			continue
+	for range kinds {
+		if b := <-born; b.err != nil {
+			t.Logf("no animal %q: %v", b.kind, b.err)
+		} else {
+			pids[b.kind] = b.pid
 		}
-		pids[kind] = pid
 	}
 	return pids
 }

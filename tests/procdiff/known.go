@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package procdiff
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// A difference that proc/ has by its design, and that its manual tells.
+type exception struct {
+	reason  string
+	allowed func(path, question string, want, got facts) bool
+}
+
+var process = regexp.MustCompile(`^(?:self|thread-self|\d+)/`)
+
+var exceptions = []exception{
+	{"an entry that is a link into the native procfs", func(path, question string, want, got facts) bool {
+		dir, name := filepath.Split(path)
+		return process.MatchString(path) && strings.Count(path, "/") == 1 &&
+			(strings.HasPrefix(question, "lstat") || strings.HasPrefix(question, "readlink")) &&
+			got["readlink"] == "../.native/"+filepath.Base(dir)+"/"+name
+	}},
+	{"the size of a file that the page cache holds", func(path, question string, want, got facts) bool {
+		return process.MatchString(path) && (question == "lstat size" || question == "stat size")
+	}},
+}
+
+// known returns the reason of a difference that is to be, or "".
+func known(path, question string, want, got facts) string {
+	for _, e := range exceptions {
+		if e.allowed(path, question, want, got) {
+			return e.reason
+		}
+	}
+	return ""
+}

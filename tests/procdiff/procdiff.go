@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package procdiff compares a procfs with the kernel's own: all that a program can
+// find out about each path, by listing, lstat(2), stat(2), readlink(2), access(2),
+// opening and reading.
+package procdiff
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// native is where the kernel's own is.
+const native = "/proc"
+
+// A Comparison says what to compare.
+type Comparison struct {
+	Root string
+	// Trees are paths below Root that are compared with all that is below them (of a
+	// process without net/, and of its threads without fd/: name them to have them),
+	// Paths are compared alone. "." is Root.
+	Trees, Paths []string
+	// UID and GID are those of the reader, if they are not the caller's.
+	UID, GID uint32
+}
+
+// A Report says what came out.
+type Report struct {
+	// Paths and Facts count what was compared.
+	Paths, Facts int
+	// Differences last: they were there each time.
+	Differences []string
+	// Moving are the files that never were the same twice in the kernel's own, of
+	// which not even a part could be compared.
+	Moving []string
+	// Excepted counts, by the reason, the known differences that were met.
+	Excepted map[string]int
+}
+
+// rounds is how often a path is looked at again that differs or moves.
+const rounds = 8
+
+func compare(c Comparison) (*Report, error) {
+	runtime.LockOSThread() // thread-self is one
+	defer runtime.UnlockOSThread()
+	paths := slices.Clone(c.Paths)
+	for _, tree := range c.Trees {
+		below, err := walk(tree)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, below...)
+	}
+	r := &Report{Paths: len(paths), Excepted: map[string]int{}}
+	var moving []string
+	for round := range rounds {
+		if round > 0 {
+			time.Sleep(20 * time.Millisecond)
+		}
+		var again []string
+		r.Differences, moving = nil, nil
+		for _, path := range paths {
+			different, moves := c.compare(path, r)
+			r.Differences = append(r.Differences, different...)
+			moving = append(moving, moves...)
+			if len(different)+len(moves) > 0 {
+				again = append(again, path)
+			}
+		}
+		if paths = again; len(paths) == 0 {
+			break
+		}
+	}
+	r.Moving = moving
+	return r, nil
+}
+
+// compare looks at the path in the kernel's own, in the other, and in the kernel's
+// own again: what both agree on must be the same.
+func (c *Comparison) compare(path string, r *Report) (different, moving []string) {
+	before, got, after := observe(filepath.Join(native, path)), observe(filepath.Join(c.Root, path)), observe(filepath.Join(native, path))
+	for _, first := range []string{"lstat fails", "stat fails"} {
+		if agreed, _ := agree(before[first], got[first], after[first]); !agreed {
+			return []string{fmt.Sprintf("%s: %s is %s, want %s", path, first, got[first], before[first])}, nil
+		}
+	}
+	for question := range got {
+		if _, there := before[question]; !there {
+			before[question] = "(no answer)"
+		}
+	}
+	for question, want := range before {
+		agreed, compared := agree(want, got[question], after[question])
+		if path == "." && strings.HasPrefix(question, "list") {
+			agreed, compared = agreeOnProcesses(want, got[question], after[question])
+		}
+		switch {
+		case !agreed:
+			if reason := known(path, question, before, got); reason != "" {
+				r.Excepted[reason]++
+				continue
+			}
+			different = append(different, fmt.Sprintf("%s: %s is\n%.3000q, want\n%.3000q", path, question, got[question], want))
+		case compared:
+			r.Facts++
+		default:
+			moving = append(moving, path+": "+question)
+		}
+	}
+	return different, moving
+}
+
+// elsewhere is what a process shares with others and its threads with it: it is not
+// compared again for each.
+var elsewhere = regexp.MustCompile(`^\d+/(net|task/\d+/(net|fd|fdinfo|map_files))$`)
+
+// walk lists a tree of the kernel's own, without what links lead to. That something
+// cannot be listed, or is gone by now, is compared like all else.
+func walk(tree string) (paths []string, err error) {
+	err = filepath.WalkDir(filepath.Join(native, tree), func(path string, _ os.DirEntry, err error) error {
+		if err != nil { // a second call for the same
+			return nil
+		}
+		rel, err := filepath.Rel(native, path)
+		paths = append(paths, rel)
+		if rel != tree && elsewhere.MatchString(rel) {
+			return filepath.SkipDir
+		}
+		return err
+	})
+	return paths, err
+}
