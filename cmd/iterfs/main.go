@@ -25,6 +25,7 @@ func main() {
 	started := false
 	root := rootCommand()
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	root.SetArgs(commandLine(root, os.Args))
 	cmd, err := root.ExecuteC()
 	if err == nil {
 		return
@@ -46,6 +47,7 @@ over as a tree of files, each made by a BPF program while it is read.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(mountCommand(), umountCommand(), lsCommand(), catCommand(), pinCommand(), doctorCommand(), benchCommand(), versionCommand())
+	root.AddCommand(mountCommand(), umountCommand(), lsCommand(), catCommand(), pinCommand(), doctorCommand(), benchCommand(), versionCommand(),
+		mountHelperCommand(), umountHelperCommand())
 	return root
 }

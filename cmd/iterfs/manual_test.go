@@ -31,11 +31,15 @@ type manualCommand struct {
 
 type manualFlag struct{ Name, Usage string }
 
+// For the manual's template.
+func (o option) Doc() string { return o.doc }
+
 // manual is what the template docs/iterfs.8.md.tmpl is filled with: what the
 // commands and targets say of themselves.
 type manual struct {
 	Date, Version string
 	Commands      []manualCommand
+	Options       []option
 	Files         []bpf.File
 	Tables        []manualTable
 }
@@ -59,6 +63,7 @@ func (m *manual) addTable(f bpf.File) {
 
 func newManual() (m manual) {
 	m.Date, m.Version = manualDate, release
+	m.Options = mountOptions
 	for _, c := range rootCommand().Commands() {
 		if !c.IsAvailableCommand() {
 			continue
@@ -87,7 +92,8 @@ func describe(c *cobra.Command) manualCommand {
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", " + name
 		}
-		d.Flags = append(d.Flags, manualFlag{name, f.Usage})
+		usage, _, _ := strings.Cut(f.Usage, "\n") // options have a section of their own
+		d.Flags = append(d.Flags, manualFlag{name, strings.TrimSuffix(usage, ":")})
 	})
 	return d
 }

@@ -20,7 +20,7 @@ func mountCommand() *cobra.Command {
 	var daemon bool
 	var o options
 	cmd := &cobra.Command{
-		Use:   "mount [--daemon] [-o NAME=VALUE,...] DIR",
+		Use:   "mount [--daemon] [-o OPTION,...] DIR",
 		Short: "Mount the tree on a directory",
 		Long: `Mounts the tree on DIR and serves it until it is unmounted or a SIGINT or SIGTERM
 comes. A tree that is in use then is detached from DIR and served until its last
@@ -58,19 +58,16 @@ func serve(dir string, o *options) error {
 			return err
 		}
 		defer s.close()
+		s.view = o.view
 		if err := s.loadObjects(o.iters, log); err != nil {
 			return err
 		}
-		tree, err := s.tree()
-		if err != nil {
-			return err
-		}
-		m, err := fs.MountTree(tree, dir, s.stats, log)
+		m, err := s.mount(dir, o, log)
 		if err != nil {
 			return err
 		}
 		parent.ready()
-		return wait(m, signals, log)
+		return m.wait(signals, log)
 	}()
 	if err != nil {
 		parent.failed(err)
@@ -78,23 +75,56 @@ func serve(dir string, o *options) error {
 	return err
 }
 
+// A mounted iterfs is what a daemon serves.
+type mounted struct {
+	dir     string // absolute and free of links
+	devices []int
+	served  <-chan struct{} // closed when nothing of it is mounted or open any more
+}
+
+// mount mounts on a directory and returns when that can be used.
+func (s *system) mount(dir string, o *options, log *slog.Logger) (*mounted, error) {
+	if o.layout == layoutProc {
+		return nil, errors.New("layout=proc is still to be built")
+	}
+	tree, err := s.tree()
+	if err != nil {
+		return nil, err
+	}
+	claim, err := fs.NewClaim(dir, "", log)
+	if err != nil {
+		return nil, err
+	}
+	defer claim.Release()
+	c, err := fs.Connect(fs.ConnectionOptions{Source: o.source, AllowOther: o.allowOther, ReadOnly: o.readOnly})
+	if err != nil {
+		return nil, err
+	}
+	defer c.CloseMount()
+	served, err := c.Serve(tree, s.stats, log)
+	if err != nil {
+		return nil, err
+	}
+	return &mounted{claim.Dir, []int{c.Device}, served}, claim.Attach(c.Mount)
+}
+
 // wait returns when the tree has been unmounted.
-func wait(m *fs.Mount, signals <-chan os.Signal, log *slog.Logger) error {
+func (m *mounted) wait(signals <-chan os.Signal, log *slog.Logger) error {
 	select {
-	case <-m.Done():
+	case <-m.served:
 		return nil
 	case <-signals:
 	}
-	err := m.Unmount(false)
+	err := fs.UnmountOwn(m.dir, m.devices, false)
 	if errors.Is(err, unix.EBUSY) {
-		log.Warn("the tree is in use: detached, and served until its last file is closed or a second signal comes", "dir", m.Dir)
-		err = m.Unmount(true)
+		log.Warn("the tree is in use: detached, and served until its last file is closed or a second signal comes", "dir", m.dir)
+		err = fs.UnmountOwn(m.dir, m.devices, true)
 	}
 	if err != nil {
 		return err
 	}
 	select {
-	case <-m.Done():
+	case <-m.served:
 		return nil
 	case s := <-signals:
 		return fmt.Errorf("%v: files of the tree were still open", s)

@@ -23,6 +23,7 @@ type system struct {
 	loader  *loader.Loader
 	user    *userobj.Store
 	stats   *fs.Stats
+	view    bpf.View // what readers see
 	present []*bpf.Target
 	absent  map[*bpf.Target]error
 	places  []place // those in the tree

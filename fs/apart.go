@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fs
+
+import (
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// apart runs f where it may use paths through filesystems that this process serves:
+// on a thread of its own, with a table of descriptors of its own, which has not
+// their devices. Were the process killed while one of its threads waits for an
+// answer of its own, that thread would keep the device open and so be kept waiting,
+// for ever; this one does not, and is let go with the last that does.
+//
+// Descriptors that f opens are of that table alone, and end with f; it must leave
+// none to be closed by another thread, such as the garbage collector's.
+func apart(devices []int, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends
+		if err := unix.Unshare(unix.CLONE_FILES | unix.CLONE_FS); err != nil {
+			done <- fmt.Errorf("unshare descriptors: %w", err)
+			return
+		}
+		for _, device := range devices {
+			unix.Close(device)
+		}
+		done <- f()
+	}()
+	return <-done
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fs
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// subtype is the name of the filesystem; the kernel calls it fuse.iterfs.
+const subtype = "iterfs"
+
+// maxRead is the largest READ of the tree.
+const maxRead = 1 << 20
+
+// ConnectionOptions are those of a FUSE filesystem.
+type ConnectionOptions struct {
+	Source     string // in the table of mounts; "" is iterfs
+	AllowOther bool   // also for others than the user of this process
+	ReadOnly   bool
+	MaxRead    int // of the largest READ; 0 for 1 MiB: what a reader asks for beyond is split
+}
+
+// A Connection is a FUSE filesystem that is mounted nowhere yet.
+type Connection struct {
+	Device int // of /dev/fuse: to be served
+	Mount  int // to be attached: its root, open with O_PATH
+}
+
+// Connect makes a FUSE filesystem. Its first request waits in the device then: that
+// nothing has been mounted means that nobody can be kept waiting by what follows.
+func Connect(o ConnectionOptions) (*Connection, error) {
+	if err := CheckDevice(); err != nil {
+		return nil, err
+	}
+	device, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /dev/fuse: %w", err)
+	}
+	mount, err := o.mount(device)
+	if err != nil {
+		unix.Close(device)
+		return nil, fmt.Errorf("make a FUSE filesystem: %w", err)
+	}
+	return &Connection{device, mount}, nil
+}
+
+func (o ConnectionOptions) mount(device int) (int, error) {
+	fs, err := unix.Fsopen("fuse", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(fs)
+	for _, option := range [][2]string{
+		{"source", cmp.Or(o.Source, subtype)},
+		{"subtype", subtype},
+		{"fd", strconv.Itoa(device)},
+		{"rootmode", strconv.FormatUint(unix.S_IFDIR|0o555, 8)},
+		{"user_id", strconv.Itoa(os.Geteuid())},
+		{"group_id", strconv.Itoa(os.Getegid())},
+		{"max_read", strconv.Itoa(cmp.Or(o.MaxRead, maxRead))},
+	} {
+		if err := unix.FsconfigSetString(fs, option[0], option[1]); err != nil {
+			return -1, fmt.Errorf("option %s=%s: %w", option[0], option[1], err)
+		}
+	}
+	flags := []string{"default_permissions"}
+	if o.AllowOther {
+		flags = append(flags, "allow_other")
+	}
+	for _, flag := range flags {
+		if err := unix.FsconfigSetFlag(fs, flag); err != nil {
+			return -1, fmt.Errorf("option %s: %w", flag, err)
+		}
+	}
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return -1, err
+	}
+	attributes := unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NOATIME
+	if o.ReadOnly {
+		attributes |= unix.MOUNT_ATTR_RDONLY
+	}
+	return unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, attributes)
+}
+
+// CloseMount lets go of the mount: where it has not been attached, it ends.
+func (c *Connection) CloseMount() {
+	unix.Close(c.Mount)
+	c.Mount = -1
+}
+
+// Serve serves the tree, and returns a channel that is closed when its last mount
+// and the last open file have gone.
+func (c *Connection) Serve(t *Tree, stats *Stats, log *slog.Logger) (served <-chan struct{}, err error) {
+	server, err := fuse.NewServer(newServer(t, stats, log), fmt.Sprintf("/dev/fd/%d", c.Device), &fuse.MountOptions{
+		MaxWrite:           maxRead,
+		DisableXAttrs:      true,
+		DisableReadDirPlus: true,                    // it costs more than it saves
+		DisableSplice:      true,                    // likewise
+		ExtraCapabilities:  fuse.CAP_ATOMIC_O_TRUNC, // else a truncation does not tell whose it is
+		Logger:             slog.NewLogLogger(log.Handler(), slog.LevelError),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("serve the tree: %w", err)
+	}
+	// The kernel's INIT has been answered: the tree can be used as soon as it is
+	// served. The daemon itself never touches it, not even to wait for it as
+	// go-fuse's WaitMount does: killed in such a request it could not end.
+	done := make(chan struct{})
+	go func() {
+		server.Serve()
+		close(done)
+	}()
+	return done, nil
+}
