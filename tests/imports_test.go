@@ -25,6 +25,7 @@ func TestImportsGoOneWay(t *testing.T) {
 	forbidden := map[string][]string{
 		"native":       {self, "github.com/cilium", "github.com/hanwen"},
 		"fs":           {self, "github.com/cilium/ebpf"},
+		"fs/procfs":    {self + "bpf", self + "loader", self + "cmd", "github.com/cilium/ebpf"},
 		"loader/...":   {self + "fs", self + "cmd", self + "bpf/", "github.com/hanwen/go-fuse"},
 		"internal/...": {self, "github.com/cilium/ebpf", "github.com/hanwen/go-fuse"},
 		"bpf":          {self, "github.com/hanwen/go-fuse"},

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package procfs
+
+import (
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+func (m files) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	valid, err := m.getAttr(in.NodeId, &out.Attr)
+	out.SetTimeout(valid)
+	return errno(err)
+}
+
+func (m *Mount) getAttr(id uint64, out *fuse.Attr) (valid time.Duration, err error) {
+	owner, index := split(id)
+	p, _ := m.process(id)
+	switch {
+	case id == rootID:
+		err = m.rootAttr(".", out)
+		return forever, err
+	case owner == 0:
+		return forever, m.rootAttr(m.nameOf(index), out)
+	case owner >= callerOwner:
+		out.Mode, out.Nlink, out.Ino = unix.S_IFLNK|0o777, 1, inode(id)
+		return forever, nil
+	case p == nil:
+		return 0, unix.ESTALE
+	}
+	dir, st, err := m.open(p)
+	if index == directory {
+		m.directoryAttr(p, out)
+		if err != nil {
+			out.Uid, out.Gid = 0, 0 // as of the directory of a process that has ended
+			return 0, nil
+		}
+		unix.Close(dir)
+		out.Uid, out.Gid = st.Uid, st.Gid
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(dir)
+	f, hot := hotFile(index)
+	if !hot {
+		linkAttr(&st, out)
+		out.Ino = inode(id)
+		return forever, nil
+	}
+	if err := unix.Fstatat(dir, f.String(), &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return 0, err
+	}
+	size, err := m.size(p, f, dir)
+	fileAttr(&st, uint64(size), out)
+	out.Ino = inode(id)
+	return m.sizeValid(size), err
+}
+
+func (m *Mount) nameOf(index uint64) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if i := index - firstName; index >= firstName && i < uint64(len(m.nodes.names)) {
+		return m.nodes.names[i]
+	}
+	return ""
+}
+
+// rootAttr tells of the root or an entry of it that is no process.
+func (m *Mount) rootAttr(name string, out *fuse.Attr) error {
+	if name == NativeName {
+		name = "."
+	}
+	var st unix.Stat_t
+	if err := unix.Fstatat(m.native.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH); err != nil {
+		return err
+	}
+	if m.isLink(name, st.Mode) {
+		linkAttr(&st, out)
+	} else {
+		fileAttr(&st, 0, out)
+	}
+	out.Ino = st.Ino
+	return nil
+}
+
+func (m *Mount) directoryAttr(p *process, out *fuse.Attr) {
+	*out = fuse.Attr{Ino: inode(nodeID(p.id, directory)), Mode: unix.S_IFDIR | 0o555, Nlink: m.nodes.linkCount, Blksize: 1024}
+	out.Uid, out.Gid = p.uid, p.gid
+	began := m.nodes.boot.Add(time.Duration(p.start * tick))
+	out.SetTimes(&began, &began, &began)
+}
+
+// fileAttr are the attributes of a native file, with a size.
+func fileAttr(st *unix.Stat_t, size uint64, out *fuse.Attr) {
+	*out = fuse.Attr{Ino: st.Ino, Size: size, Mode: st.Mode, Nlink: uint32(st.Nlink), Blksize: 1024}
+	out.Uid, out.Gid = st.Uid, st.Gid
+	out.Atime, out.Atimensec = uint64(st.Atim.Sec), uint32(st.Atim.Nsec)
+	out.Mtime, out.Mtimensec = uint64(st.Mtim.Sec), uint32(st.Mtim.Nsec)
+	out.Ctime, out.Ctimensec = uint64(st.Ctim.Sec), uint32(st.Ctim.Nsec)
+}
+
+// linkAttr are those of a link to it, or of it where it is one.
+func linkAttr(st *unix.Stat_t, out *fuse.Attr) {
+	fileAttr(st, 0, out)
+	out.Mode, out.Nlink = unix.S_IFLNK|0o777, 1
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package procfs
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// The kernel keeps the text of each link that it has read. So a link whose text
+// depends on who reads it or when is another node for each text: its look-up, which
+// the kernel does not keep, says which.
+
+// textNames are the links of a process that show a path.
+var textNames = [...]string{"exe", "cwd", "root"}
+
+// text is what such a link has shown last.
+type text struct {
+	number uint64 // of the text, from 1
+	text   []byte
+}
+
+// unreadable is the number of the text of those who may not see it.
+const unreadable = 0
+
+func textIndex(name string) (uint64, bool) {
+	i := slices.Index(textNames[:], name)
+	return firstText + uint64(i)*texts, i >= 0
+}
+
+// lookupText returns the index of the node that has the link's present text.
+func (m *Mount) lookupText(tid uint32, p *process, index uint64, dir int) uint64 {
+	kind := (index - firstText) / texts
+	now, err := m.readText(tid, p, kind, dir)
+	if err != nil {
+		return index + unreadable
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := &p.links[kind]
+	if t.number == 0 || !bytes.Equal(t.text, now) {
+		t.number = t.number%(texts-1) + 1
+		t.text = now
+	}
+	return index + t.number
+}
+
+func (m *Mount) readText(tid uint32, p *process, kind uint64, dir int) ([]byte, error) {
+	if may := m.config.MayTrace; may != nil {
+		if err := may(tid, p.pid); err != nil {
+			return nil, err
+		}
+	}
+	return m.native.readlink(dir, textNames[kind])
+}
+
+// lookupCaller finds the link to the process or thread that asks.
+func (m *Mount) lookupCaller(tid uint32, index uint64, out *fuse.EntryOut) error {
+	owner := uint64(tid)
+	if index == selfLink && tid != 0 {
+		pid, err := m.native.tgid(tid)
+		if err != nil {
+			return unix.ENOENT
+		}
+		owner = uint64(pid)
+	}
+	out.NodeId, out.Generation = nodeID(callerOwner|owner, index), 1
+	out.Attr = fuse.Attr{Ino: inode(out.NodeId), Mode: unix.S_IFLNK | 0o777, Nlink: 1}
+	out.SetAttrTimeout(forever)
+	return nil
+}
+
+func (m files) Readlink(_ <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
+	b, err := m.readlink(h)
+	return b, errno(err)
+}
+
+func (m *Mount) readlink(h *fuse.InHeader) ([]byte, error) {
+	owner, index := split(h.NodeId)
+	p, _ := m.process(h.NodeId)
+	switch {
+	case owner >= callerOwner:
+		return m.callerText(uint32(owner&^callerOwner), index)
+	case owner == 0:
+		return m.rootText(m.nameOf(index))
+	case p == nil:
+		return nil, unix.ENOENT
+	case index < firstText:
+		return []byte("../" + NativeName + "/" + strconv.FormatUint(uint64(p.pid), 10) + "/" + m.nameOf(index)), nil
+	}
+	kind, number := (index-firstText)/texts, (index-firstText)%texts
+	m.mu.Lock()
+	t := p.links[kind]
+	m.mu.Unlock()
+	if number != unreadable && t.number == number {
+		return t.text, nil
+	}
+	dir, _, err := m.open(p)
+	if err != nil {
+		return nil, unix.ENOENT
+	}
+	defer unix.Close(dir)
+	if _, err = m.readText(h.Pid, p, kind, dir); err != nil {
+		return nil, err
+	}
+	return nil, unix.ESTALE // it is another text by now: have it looked up again
+}
+
+// callerText is the text of self or thread-self of a process or thread.
+func (m *Mount) callerText(owner uint32, index uint64) ([]byte, error) {
+	if owner == 0 {
+		return nil, unix.ENOENT // natively too, to those who are in no pid namespace of the mount
+	}
+	text := strconv.FormatUint(uint64(owner), 10)
+	if index == threadLink {
+		pid, err := m.native.tgid(owner)
+		if err != nil {
+			return nil, unix.ENOENT
+		}
+		text = strconv.FormatUint(uint64(pid), 10) + "/task/" + text
+	}
+	return []byte(text), nil
+}
+
+// rootText is that of a native link, or leads to what nothing is mounted over.
+func (m *Mount) rootText(name string) ([]byte, error) {
+	text, err := m.native.readlink(m.native.fd, name)
+	if err == unix.EINVAL {
+		return []byte(NativeName + "/" + name), nil
+	}
+	return text, err
+}
+
+// isLink reports whether an entry of the root is a link: it is one natively, or it
+// has appeared after the mount.
+func (m *Mount) isLink(name string, mode uint32) bool {
+	return mode&unix.S_IFMT == unix.S_IFLNK || name != "." && !slices.Contains(m.nodes.placeholders, name)
+}
+
+// tgid returns the process of a thread.
+func (n native) tgid(tid uint32) (uint32, error) {
+	dir, _, err := n.process(tid)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(dir)
+	status, err := n.appendFile(nil, dir, Status.String())
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := bytes.Cut(status, []byte("\nTgid:\t"))
+	id, _, _ := bytes.Cut(rest, []byte("\n"))
+	pid, err := strconv.ParseUint(string(id), 10, 32)
+	return uint32(pid), err
+}

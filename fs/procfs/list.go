@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package procfs
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// firstProcess is the offset of process 0 in a listing of the root, behind the
+// entries that are none.
+const firstProcess = 1 << 20
+
+// A listing is an open directory.
+type listing struct {
+	asof      time.Time
+	entries   []entry // of the root those that are no process
+	processes []*process
+}
+
+func (m files) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	if in.NodeId != rootID {
+		p, _ := m.process(in.NodeId)
+		if p == nil {
+			return 0
+		}
+		dir, _, err := m.open(p)
+		if err != nil {
+			return fuse.ENOENT
+		}
+		unix.Close(dir)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.handles++
+	out.Fh = m.handles
+	m.dirs[out.Fh] = &listing{}
+	return 0
+}
+
+func (m files) ReleaseDir(in *fuse.ReleaseIn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.dirs, in.Fh)
+}
+
+func (m files) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return errno(m.readDir(cancel, in, func(e fuse.DirEntry) *fuse.EntryOut {
+		if !out.AddDirEntry(e) {
+			return nil
+		}
+		return new(fuse.EntryOut)
+	}))
+}
+
+func (m files) ReadDirPlus(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return errno(m.readDir(cancel, in, out.AddDirLookupEntry))
+}
+
+// readDir adds entries from an offset on, until add has no room.
+func (m *Mount) readDir(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.DirEntry) *fuse.EntryOut) error {
+	m.mu.Lock()
+	l := m.dirs[in.Fh]
+	m.mu.Unlock()
+	if err := m.fill(cancel, l, in); err != nil {
+		return err
+	}
+	// Entries that the kernel is told nothing of have node id 0.
+	for off := in.Offset; off < uint64(len(l.entries)+2); off++ {
+		e := fuse.DirEntry{Name: ".", Mode: unix.S_IFDIR, Ino: inode(in.NodeId), Off: off + 1}
+		switch off {
+		case 0:
+		case 1:
+			e.Name = ".."
+		default:
+			e.Name, e.Mode = l.entries[off-2].name, l.entries[off-2].mode
+			e.Ino = firstProcess + off
+		}
+		if add(e) == nil {
+			return nil
+		}
+	}
+	for _, p := range l.from(in.Offset) {
+		o := add(fuse.DirEntry{Name: strconv.FormatUint(uint64(p.pid), 10), Mode: unix.S_IFDIR, Ino: inode(nodeID(p.id, directory)), Off: firstProcess + uint64(p.pid)})
+		if o == nil {
+			return nil
+		}
+		m.mu.Lock()
+		m.entry(p, l.asof, o)
+		m.mu.Unlock()
+	}
+	return nil
+}
+
+// fill makes what a READDIR is answered from: at the beginning anew, as procfs does.
+func (m *Mount) fill(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) error {
+	if in.Offset != 0 {
+		return nil
+	}
+	l.entries, l.processes = nil, nil
+	if p, _ := m.process(in.NodeId); p != nil {
+		dir, _, err := m.open(p)
+		if err != nil {
+			return unix.ENOENT
+		}
+		defer unix.Close(dir)
+		return m.native.list(dir, ".", 4096, func(e entry) bool {
+			if f, hot := hotFile(m.fileIndex(e.name)); !hot || !m.hot(f) {
+				e.mode = unix.S_IFLNK
+			}
+			l.entries = append(l.entries, e)
+			return true
+		})
+	}
+	if in.NodeId != rootID {
+		return nil // a placeholder
+	}
+	err := m.native.list(m.native.fd, ".", 4096, func(e entry) bool {
+		_, is := parsePID(e.name)
+		if !is {
+			if m.isLink(e.name, e.mode) {
+				e.mode = unix.S_IFLNK
+			}
+			l.entries = append(l.entries, e)
+		}
+		return !is
+	})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(m.ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-cancel:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	l.asof = time.Now()
+	m.count.lists.Add(1)
+	return m.config.Source.Sweep(ctx, 0, nil, func(s *Process) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		l.processes = append(l.processes, m.nodes.find(s.PID, s.Start/tick, s.UID, s.GID))
+	})
+}
+
+// from returns the processes behind an offset.
+func (l *listing) from(offset uint64) []*process {
+	if offset < firstProcess {
+		return l.processes
+	}
+	i, _ := slices.BinarySearchFunc(l.processes, offset-firstProcess+1, func(p *process, pid uint64) int {
+		return cmp.Compare(uint64(p.pid), pid)
+	})
+	return l.processes[i:]
+}
+
+func (m files) Forget(id, lookups uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.nodes.forget(id, lookups)
+}
+
+func (m files) Open(<-chan struct{}, *fuse.OpenIn, *fuse.OpenOut) fuse.Status { return fuse.ENOSYS }
+
+func (m files) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }
+
+func (m files) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
+	out.Bsize, out.Frsize, out.NameLen = 4096, 4096, 255
+	return fuse.OK
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package procfs serves a tree in the place of /proc: processes' small files from
+// sweeps over all processes, through the kernel's page cache, and everything else
+// by links into a procfs that is mounted on a directory of the tree.
+//
+// Like a procfs it belongs to one pid namespace. What it tells the kernel about a
+// file is true at each moment; how long the kernel may go by it, Config.Freshness
+// says.
+package procfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/fs"
+)
+
+// NativeName is the directory of the root that a native procfs is to be mounted
+// on. It is found by look-up and not listed.
+const NativeName = ".native"
+
+// A File is one of the files of a process that sweeps make.
+type File int
+
+// The files that programs read of one process after another. The others are links
+// to the native ones, comm too: it takes writes, and what ps shows of it is in stat.
+const (
+	Stat File = iota
+	Status
+	Statm
+	Cmdline
+	NumHot
+)
+
+var hotNames = [NumHot]string{"stat", "status", "statm", "cmdline"}
+
+func (f File) String() string { return hotNames[f] }
+
+// Files is a set of them: a bit for each, 1<<Stat and so on.
+type Files uint8
+
+// AllFiles is the set of all.
+const AllFiles Files = 1<<NumHot - 1
+
+// Has reports whether a file is in the set.
+func (s Files) Has(f File) bool { return s>>f&1 != 0 }
+
+// A Source knows all processes of the pid namespace that the native procfs shows.
+type Source interface {
+	// Sweep visits every process once, in the order of pids, with the wanted files:
+	// with none it is a list of the processes. The threads in reading wait for what
+	// is being made, and are shown as running. A process is valid during its visit.
+	Sweep(ctx context.Context, want Files, reading []uint32, visit func(*Process)) error
+}
+
+// A Process is what a sweep says of one.
+type Process struct {
+	PID      uint32
+	Start    uint64 // in ns since boot, of which stat shows hundredths of a second
+	UID, GID uint32 // the owner of its directory
+	// Files are contents as procfs has them; nil where the real file is to be read.
+	Files [NumHot][]byte
+}
+
+// Config says what is mounted.
+type Config struct {
+	Dir    string   // where
+	Native *os.File // the root of a native procfs, which New takes over; O_PATH will do
+	Source Source   // nil: the native files, read one by one
+	// Freshness bounds the age of what a scan reads; 0: all is read live, from the
+	// native procfs.
+	Freshness time.Duration
+	// AllowOther lets other users than the mounting one in. What only those may see
+	// who may trace a process, is then left to the native procfs.
+	AllowOther bool
+	// MayTrace tells whether a thread may see where a process's exe, cwd and root
+	// lead to; nil: whoever gets in may.
+	MayTrace func(tid, pid uint32) error
+	Log      *slog.Logger
+}
+
+// A Mount is a tree that the kernel serves under a directory.
+type Mount struct {
+	Dir string
+
+	config  Config
+	native  native
+	dev     int // /dev/fuse
+	server  *fuse.ProtocolServer
+	started time.Time
+	count   counters
+	done    chan struct{}
+
+	ctx     context.Context // until it is unmounted
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+
+	mu      sync.Mutex
+	nodes   table
+	dirs    map[uint64]*listing
+	handles uint64 // the last given out
+}
+
+// New mounts the tree and returns when it can be used. It is served until it is
+// unmounted and its last file closed.
+func New(c Config) (*Mount, error) {
+	if err := fs.CheckDevice(); err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Mount{Dir: c.Dir, config: c, native: native{int(c.Native.Fd())}, done: make(chan struct{}), dirs: map[uint64]*listing{}}
+	if c.Source == nil {
+		m.config.Source = m.native
+	}
+	var err error
+	if m.nodes, err = newTable(m.native); err != nil {
+		return nil, fmt.Errorf("look at the native procfs: %w", err)
+	}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	if err := m.mount(); err != nil {
+		return nil, fmt.Errorf("mount on %s: %w", c.Dir, err)
+	}
+	go m.serve()
+	return m, nil
+}
+
+// mountFlags: read-only, for else each read would cost a message for the time of
+// access. What can be written to lies on the native procfs.
+const mountFlags = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME
+
+func (m *Mount) mount() (err error) {
+	m.dev, err = unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	options := fmt.Sprintf("fd=%d,rootmode=40555,user_id=%d,group_id=%d,default_permissions,max_read=%d", m.dev, os.Geteuid(), os.Getegid(), maxMessage)
+	if m.config.AllowOther {
+		options += ",allow_other"
+	}
+	if err = unix.Mount("iterfs", m.Dir, "fuse.iterfs", mountFlags, options); err != nil {
+		unix.Close(m.dev)
+		return err
+	}
+	m.started = time.Now()
+	m.server = fuse.NewProtocolServer(newFiles(m), &fuse.MountOptions{
+		MaxWrite:             maxMessage,
+		MaxBackground:        64,
+		EnableSymlinkCaching: true,
+		DisableXAttrs:        true,
+		// Contents change when they are told to, not with a time of modification.
+		DisabledCapabilities: fuse.CAP_AUTO_INVAL_DATA,
+		Logger:               slog.NewLogLogger(m.config.Log.Handler(), slog.LevelError),
+	})
+	return nil
+}
+
+// Done is closed when the tree has been unmounted and its last file closed.
+func (m *Mount) Done() <-chan struct{} { return m.done }
+
+// Unmount takes the tree away from its directory, which what is mounted on its own
+// directories must have left. A tree in use is EBUSY, unless lazy.
+func (m *Mount) Unmount(lazy bool) error {
+	flags := unix.UMOUNT_NOFOLLOW
+	if lazy {
+		flags |= unix.MNT_DETACH
+	}
+	if err := unix.Unmount(m.Dir, flags); err != nil {
+		return fmt.Errorf("unmount %s: %w", m.Dir, err)
+	}
+	return nil
+}
+
+// Placeholders are the names of the root that a native file or directory is to be
+// mounted over: all but links, processes, and what appears later, which is a link.
+func (m *Mount) Placeholders() []string { return m.nodes.placeholders }
+
+func (m *Mount) hot(f File) bool {
+	switch {
+	case m.config.Freshness == 0:
+		return false
+	case f == Stat:
+		return !m.config.AllowOther // it has addresses
+	}
+	return true
+}
+
+// errno is what a request is answered with.
+func errno(err error) fuse.Status { return fuse.Status(fs.Errno(err)) }
+
+func gone(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) }

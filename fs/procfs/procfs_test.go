@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package procfs
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/tests/need"
+)
+
+// mounted mounts the tree over the real /proc until the test ends, with the native
+// one in its place.
+func mounted(t testing.TB, change func(*Config)) *Mount {
+	t.Helper()
+	need.Root(t)
+	native, err := os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Dir: t.TempDir(), Native: native, Freshness: 250 * time.Millisecond, Log: slog.New(slog.NewTextHandler(testLog{t}, nil))}
+	if change != nil {
+		change(&c)
+	}
+	m, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	under := filepath.Join(m.Dir, NativeName)
+	if err := unix.Mount("/proc", under, "", unix.MS_BIND, ""); err != nil {
+		t.Error(err)
+	}
+	t.Cleanup(func() {
+		unix.Unmount(under, unix.MNT_DETACH)
+		if err := m.Unmount(false); err != nil {
+			t.Error(err)
+			m.Unmount(true)
+		}
+		select {
+		case <-m.Done():
+		case <-time.After(10 * time.Second):
+			t.Error("the server does not end after the unmount")
+		}
+	})
+	return m
+}
+
+// testLog fails the test for whatever is logged.
+type testLog struct{ testing.TB }
+
+func (t testLog) Write(p []byte) (int, error) {
+	t.Errorf("%s", p)
+	return len(p), nil
+}
+
+func (m *Mount) path(pid int, name string) string {
+	return filepath.Join(m.Dir, strconv.Itoa(pid), name)
+}
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestFilesAreThose(t *testing.T) {
+	m := mounted(t, nil)
+	pid := os.Getpid()
+	for _, name := range []string{"cmdline", "comm", "environ", "limits", "cgroup", "oom_score_adj", "uid_map", "attr/current"} {
+		native, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
+		if err != nil {
+			continue
+		}
+		if b := readFile(t, m.path(pid, name)); !bytes.Equal(b, native) {
+			t.Errorf("%s is %q, natively %q", name, b, native)
+		}
+	}
+	if _, err := os.Lstat(m.path(pid, "nothing")); !os.IsNotExist(err) {
+		t.Errorf("what the kernel does not have: %v", err)
+	}
+	if _, err := os.Lstat(m.path(1<<22+1, "stat")); !os.IsNotExist(err) {
+		t.Errorf("a process that is not: %v", err)
+	}
+}
+
+func TestLinks(t *testing.T) {
+	m := mounted(t, nil)
+	for name, want := range map[string]string{
+		"self": strconv.Itoa(os.Getpid()), "mounts": "self/mounts", "net": "self/net",
+		"self/exe": "", "self/cwd": "", "self/root": "",
+	} {
+		if want == "" {
+			want, _ = os.Readlink("/proc/" + name)
+		}
+		if text, err := os.Readlink(filepath.Join(m.Dir, name)); err != nil || text != want {
+			t.Errorf("%s: %q, %v, want %q", name, text, err, want)
+		}
+	}
+	was, _ := os.Getwd()
+	t.Chdir("/tmp")
+	if text, _ := os.Readlink(m.path(os.Getpid(), "cwd")); text != "/tmp" {
+		t.Errorf("cwd is %q after a change from %q", text, was)
+	}
+}
+
+// Entries come in procfs's order: files, then processes.
+func TestListings(t *testing.T) {
+	m := mounted(t, nil)
+	for _, dir := range []string{".", "self/."} {
+		native, got := names(t, filepath.Join("/proc", dir)), names(t, filepath.Join(m.Dir, dir))
+		files := func(names []string) []string {
+			return slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, is := parsePID(name); return is })
+		}
+		if !slices.Equal(files(got), files(native)) {
+			t.Errorf("%s has %q, natively %q", dir, files(got), files(native))
+		}
+		if dir != "." {
+			continue
+		}
+		pids := got[len(files(got)):]
+		if !slices.Contains(pids, strconv.Itoa(os.Getpid())) || !slices.IsSortedFunc(pids, func(a, b string) int {
+			x, _ := parsePID(a)
+			y, _ := parsePID(b)
+			return cmp.Compare(x, y)
+		}) {
+			t.Errorf("the processes are %q", pids)
+		}
+	}
+}
+
+// names lists a directory in its order.
+func names(t testing.TB, dir string) (names []string) {
+	t.Helper()
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	names, err = f.Readdirnames(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
