@@ -101,11 +101,11 @@ type mount struct {
 	log *bytes.Buffer
 }
 
-func newMount(t testing.TB) *mount {
+func newMount(t testing.TB, options ...string) *mount {
 	t.Helper()
 	need.Root(t)
 	m := &mount{dir: t.TempDir(), log: new(bytes.Buffer)}
-	m.cmd = exec.Command(binary, "mount", m.dir)
+	m.cmd = exec.Command(binary, append([]string{"mount", m.dir}, options...)...)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)

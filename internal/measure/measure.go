@@ -21,19 +21,17 @@ type Cost struct{ Wall, CPU time.Duration }
 type Run func() (Cost, error)
 
 // Rounds makes n rounds of all runs, so that the noise of a machine meets all alike,
-// and returns the medians of each. The runs take turns at being the first. Before
-// each comes a pause.
+// and returns the medians of each. Before each run comes a pause.
 func Rounds(ctx context.Context, n int, pause time.Duration, runs ...Run) ([]Cost, error) {
 	costs := make([][]Cost, len(runs))
-	for round := range n {
-		for turn := range runs {
-			i := (round + turn) % len(runs)
+	for range n {
+		for i, run := range runs {
 			select {
 			case <-ctx.Done():
 				return nil, context.Cause(ctx)
 			case <-time.After(pause):
 			}
-			c, err := runs[i]()
+			c, err := run()
 			if err != nil {
 				return nil, err
 			}

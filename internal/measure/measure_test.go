@@ -22,7 +22,7 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-// Rounds calls each run as often as the others, takes turns, and ends with the first
+// Rounds calls each run as often as the others, in turn, and ends with the first
 // error or its context.
 func TestRounds(t *testing.T) {
 	var order strings.Builder
@@ -30,7 +30,7 @@ func TestRounds(t *testing.T) {
 		return func() (Cost, error) { order.WriteString(name); return Cost{Wall: wall}, nil }
 	}
 	costs, err := Rounds(t.Context(), 3, 0, run("a", 1), run("b", 2))
-	if err != nil || order.String() != "abbaab" || costs[0].Wall != 1 || costs[1].Wall != 2 {
+	if err != nil || order.String() != "ababab" || costs[0].Wall != 1 || costs[1].Wall != 2 {
 		t.Errorf("%v, %v in the order %s", costs, err, &order)
 	}
 	broken := errors.New("broken")
