@@ -70,15 +70,6 @@ func NewClaim(dir, over string, log *slog.Logger) (c *Claim, err error) {
 	return &Claim{path, f}, nil
 }
 
-// Attach mounts on the directory what is mounted nowhere yet.
-func (c *Claim) Attach(mount int) error {
-	err := unix.MoveMount(mount, "", int(c.file.Fd()), "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
-	if err != nil {
-		return fmt.Errorf("mount on %s: %w", c.Dir, err)
-	}
-	return nil
-}
-
 // Release lets others have the directory.
 func (c *Claim) Release() { c.file.Close() }
 

@@ -44,6 +44,9 @@ func Mount(options map[string]string) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(fs)
+	if err := unix.FsconfigSetString(fs, "source", "proc"); err != nil {
+		return -1, err
+	}
 	for name, value := range options {
 		if err := unix.FsconfigSetString(fs, name, value); err != nil {
 			return -1, fmt.Errorf("option %s=%s of procfs: %w", name, value, err)
@@ -67,6 +70,9 @@ func Openat(name string, flags int) (int, error) {
 	}
 	return unix.Openat(root, name, flags|unix.O_CLOEXEC, 0)
 }
+
+// Dir opens the root itself, with O_PATH.
+func Dir() (*os.File, error) { return open(".", unix.O_PATH|unix.O_DIRECTORY) }
 
 func open(name string, flags int) (*os.File, error) {
 	fd, err := Openat(name, flags)

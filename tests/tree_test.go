@@ -50,6 +50,7 @@ func TestEveryFile(t *testing.T) {
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
 			switch {
+			case path == m.path("proc"): // the kernel's files, of which some never end
 			case e.IsDir():
 				if objects++; objects <= perDirectory || dir == m.dir {
 					walk(path)

@@ -47,6 +47,7 @@ func spawn(dir string, o *options, ended unix.Signal) (*exec.Cmd, error) {
 		args = append(args, "-o", list)
 	}
 	cmd := exec.Command(exe, append(args, "--", dir)...)
+	cmd.Args[0] = "iterfs" // and not the name of a helper
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), readyEnv+"=1")
 	cmd.ExtraFiles = []*os.File{w}

@@ -75,43 +75,11 @@ func serve(dir string, o *options) error {
 	return err
 }
 
-// A mounted iterfs is what a daemon serves.
-type mounted struct {
-	dir     string // absolute and free of links
-	devices []int
-	served  <-chan struct{} // closed when nothing of it is mounted or open any more
-}
-
-// mount mounts on a directory and returns when that can be used.
-func (s *system) mount(dir string, o *options, log *slog.Logger) (*mounted, error) {
-	if o.layout == layoutProc {
-		return nil, errors.New("layout=proc is still to be built")
-	}
-	tree, err := s.tree()
-	if err != nil {
-		return nil, err
-	}
-	claim, err := fs.NewClaim(dir, "", log)
-	if err != nil {
-		return nil, err
-	}
-	defer claim.Release()
-	c, err := fs.Connect(fs.ConnectionOptions{Source: o.source, AllowOther: o.allowOther, ReadOnly: o.readOnly})
-	if err != nil {
-		return nil, err
-	}
-	defer c.CloseMount()
-	served, err := c.Serve(tree, s.stats, log)
-	if err != nil {
-		return nil, err
-	}
-	return &mounted{claim.Dir, []int{c.Device}, served}, claim.Attach(c.Mount)
-}
-
 // wait returns when the tree has been unmounted.
 func (m *mounted) wait(signals <-chan os.Signal, log *slog.Logger) error {
+	ended := m.ended()
 	select {
-	case <-m.served:
+	case <-ended:
 		return nil
 	case <-signals:
 	}
@@ -124,7 +92,7 @@ func (m *mounted) wait(signals <-chan os.Signal, log *slog.Logger) error {
 		return err
 	}
 	select {
-	case <-m.served:
+	case <-ended:
 		return nil
 	case s := <-signals:
 		return fmt.Errorf("%v: files of the tree were still open", s)

@@ -20,7 +20,7 @@ type options struct {
 	source     string
 	iters      string
 	layout     layout
-	freshness  *time.Duration // nil: that of proc by itself
+	freshness  *time.Duration // nil: not set
 	allowOther bool
 	readOnly   bool
 	view       bpf.View
@@ -33,6 +33,15 @@ const (
 	layoutTree layout = "tree" // the tree, with a drop-in for /proc on its directory proc
 	layoutProc layout = "proc" // the drop-in
 )
+
+// fresh is the option freshness. The default is the longest after which nobody who
+// watches by eye would find what he sees to be late.
+func (o *options) fresh() time.Duration {
+	if o.freshness == nil {
+		return 250 * time.Millisecond
+	}
+	return *o.freshness
+}
 
 // An option is one that a mount knows.
 type option struct {

@@ -64,11 +64,12 @@ func (s *system) Run(t *bpf.Target, program string, p bpf.Params) (bpf.Records, 
 
 func (s *system) CountRows(n int) { s.stats.Rows.Add(uint64(n)) }
 
-func (s *system) tree() (*fs.Tree, error) {
-	entries := []fs.Entry{
+// tree makes the tree, with what else it is to have.
+func (s *system) tree(more ...fs.Entry) (*fs.Tree, error) {
+	entries := append([]fs.Entry{
 		{Path: "README", Open: s.generated((*system).appendReadme)},
 		{Path: "status", Open: s.generated((*system).appendStatus)},
-	}
+	}, more...)
 	for _, t := range s.present {
 		for _, o := range t.Objects {
 			objects := s.objects(t, &o)

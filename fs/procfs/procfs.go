@@ -73,7 +73,8 @@ type Process struct {
 
 // Config says what is mounted.
 type Config struct {
-	Dir    string   // where
+	Device int      // of the filesystem that Connect has made, which New takes over
+	Dir    string   // where it is to be mounted
 	Native *os.File // the root of a native procfs, which New takes over; O_PATH will do
 	Source Source   // nil: the native files, read one by one
 	// Freshness bounds the age of what a scan reads; 0: all is read live, from the
@@ -110,48 +111,37 @@ type Mount struct {
 	handles uint64 // the last given out
 }
 
-// New mounts the tree and returns when it can be used. It is served until it is
-// unmounted and its last file closed.
+// New serves a filesystem that Connect has made, until it is unmounted and its last
+// file closed.
 func New(c Config) (*Mount, error) {
-	if err := fs.CheckDevice(); err != nil {
-		return nil, err
-	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Mount{Dir: c.Dir, config: c, native: native{int(c.Native.Fd())}, done: make(chan struct{}), dirs: map[uint64]*listing{}}
+	m := &Mount{Dir: c.Dir, config: c, native: native{int(c.Native.Fd())}, dev: c.Device, done: make(chan struct{}), dirs: map[uint64]*listing{}}
 	if c.Source == nil {
 		m.config.Source = m.native
 	}
 	var err error
 	if m.nodes, err = newTable(m.native); err != nil {
+		unix.Close(m.dev)
+		c.Native.Close()
 		return nil, fmt.Errorf("look at the native procfs: %w", err)
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
-	if err := m.mount(); err != nil {
-		return nil, fmt.Errorf("mount on %s: %w", c.Dir, err)
-	}
+	m.connect()
 	go m.serve()
 	return m, nil
 }
 
-// mountFlags: read-only, for else each read would cost a message for the time of
-// access. What can be written to lies on the native procfs.
-const mountFlags = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME
+// Connect makes the filesystem for New to serve: read-only, for else each read would
+// cost a message for the time of access. What can be written to lies on the native
+// procfs.
+func Connect(o fs.ConnectionOptions) (*fs.Connection, error) {
+	o.ReadOnly, o.MaxRead = true, maxMessage
+	return fs.Connect(o)
+}
 
-func (m *Mount) mount() (err error) {
-	m.dev, err = unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	options := fmt.Sprintf("fd=%d,rootmode=40555,user_id=%d,group_id=%d,default_permissions,max_read=%d", m.dev, os.Geteuid(), os.Getegid(), maxMessage)
-	if m.config.AllowOther {
-		options += ",allow_other"
-	}
-	if err = unix.Mount("iterfs", m.Dir, "fuse.iterfs", mountFlags, options); err != nil {
-		unix.Close(m.dev)
-		return err
-	}
+func (m *Mount) connect() {
 	m.started = time.Now()
 	m.server = fuse.NewProtocolServer(newFiles(m), &fuse.MountOptions{
 		MaxWrite:             maxMessage,
@@ -162,7 +152,6 @@ func (m *Mount) mount() (err error) {
 		DisabledCapabilities: fuse.CAP_AUTO_INVAL_DATA,
 		Logger:               slog.NewLogLogger(m.config.Log.Handler(), slog.LevelError),
 	})
-	return nil
 }
 
 // Done is closed when the tree has been unmounted and its last file closed.

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/tests/need"
 )
 
@@ -28,12 +29,20 @@ func mounted(t testing.TB, change func(*Config)) *Mount {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Dir: t.TempDir(), Native: native, Freshness: 250 * time.Millisecond, Log: slog.New(slog.NewTextHandler(testLog{t}, nil))}
+	connection, err := Connect(fs.ConnectionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.CloseMount()
+	c := Config{Device: connection.Device, Dir: t.TempDir(), Native: native, Freshness: 250 * time.Millisecond, Log: slog.New(slog.NewTextHandler(testLog{t}, nil))}
 	if change != nil {
 		change(&c)
 	}
 	m, err := New(c)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.MoveMount(connection.Mount, "", unix.AT_FDCWD, m.Dir, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		t.Fatal(err)
 	}
 	under := filepath.Join(m.Dir, NativeName)

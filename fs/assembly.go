@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fs
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/native"
+)
+
+// An Assembly is a mount with others in it, which are seen together or not at all.
+type Assembly struct {
+	root    int // a mount that is attached nowhere, like those that are put in it
+	devices []int
+	grafts  []graft
+}
+
+// A graft is a mount, or what is at a path in one, that is to be at a path in another.
+type graft struct {
+	from int
+	name string // "" for the mount itself
+	to   int
+	at   string
+}
+
+// NewAssembly begins with the mount of a connection. Those whose filesystems are
+// put in it, or asked by it, must be served.
+func NewAssembly(c *Connection) *Assembly {
+	return &Assembly{root: c.Mount, devices: []int{c.Device}}
+}
+
+// Add puts the mount of a connection on a directory of a mount that is in.
+func (a *Assembly) Add(c *Connection, to int, at string) {
+	a.devices = append(a.devices, c.Device)
+	a.Put(c.Mount, to, at)
+}
+
+// Put puts a mount on a directory of a mount that is in.
+func (a *Assembly) Put(mount, to int, at string) {
+	a.grafts = append(a.grafts, graft{mount, "", to, at})
+}
+
+// Bind puts a file or directory of a mount that is in, with what is mounted below
+// it, on that of the same name in another.
+func (a *Assembly) Bind(from, to int, name string) {
+	a.grafts = append(a.grafts, graft{from, name, to, name})
+}
+
+// Devices are those of the filesystems in it.
+func (a *Assembly) Devices() []int { return a.devices }
+
+// Attach mounts an assembly on the directory. It is built in a mount namespace that
+// nobody else sees, so it appears complete, and whatever ends this before leaves
+// nothing behind. That takes paths through the filesystems in it, hence apart.
+func (c *Claim) Attach(a *Assembly) error {
+	err := apart(a.devices, func() error {
+		tree, err := a.build()
+		if err != nil {
+			return err
+		}
+		defer unix.Close(tree)
+		return moveMount(tree, int(c.file.Fd()), "")
+	})
+	if err != nil {
+		return fmt.Errorf("mount on %s: %w", c.Dir, err)
+	}
+	return nil
+}
+
+// build returns the assembly as one tree of mounts, attached nowhere.
+func (a *Assembly) build() (tree int, err error) {
+	home, err := native.Openat("thread-self/ns/mnt", unix.O_RDONLY)
+	if err != nil {
+		return -1, fmt.Errorf("open the mount namespace: %w", err)
+	}
+	defer unix.Close(home)
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return -1, fmt.Errorf("unshare the mount namespace: %w", err)
+	}
+	defer func() {
+		if back := unix.Setns(home, unix.CLONE_NEWNS); back != nil {
+			err = errors.Join(err, fmt.Errorf("return to the mount namespace: %w", back))
+		}
+	}()
+	// Nothing that happens here is to be seen elsewhere, nor the reverse.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return -1, fmt.Errorf("make / private, in a namespace of its own: %w", err)
+	}
+	root, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(root)
+	if err := moveMount(a.root, root, ""); err != nil {
+		return -1, err
+	}
+	for _, g := range a.grafts {
+		if err := g.apply(); err != nil {
+			return -1, fmt.Errorf("%s: %w", g.at, err)
+		}
+	}
+	// A copy of /proc and what is mounted in it would be told of mounts on /proc:
+	// of this one, too.
+	if err := makePrivate(a.root); err != nil {
+		return -1, fmt.Errorf("make the tree private: %w", err)
+	}
+	return openTree(a.root, "")
+}
+
+func (g graft) apply() error {
+	if g.name == "" {
+		return moveMount(g.from, g.to, g.at)
+	}
+	mount, err := openTree(g.from, g.name)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(mount)
+	return moveMount(mount, g.to, g.at)
+}
+
+// openTree copies the mounts from a place on; the copy is attached nowhere.
+func openTree(dir int, name string) (int, error) {
+	return unix.OpenTree(dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE|unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW)
+}
+
+func moveMount(mount, dir int, name string) error {
+	flags := unix.MOVE_MOUNT_F_EMPTY_PATH
+	if name == "" {
+		flags |= unix.MOVE_MOUNT_T_EMPTY_PATH
+	}
+	return unix.MoveMount(mount, "", dir, name, flags)
+}
+
+// makePrivate makes a mount and all in it private. mount(2) takes a path, before
+// Linux 5.12 has mount_setattr(2): the directory that this thread alone is in.
+func makePrivate(mount int) error {
+	if err := unix.Fchdir(mount); err != nil {
+		return err
+	}
+	return unix.Mount("", ".", "", unix.MS_REC|unix.MS_PRIVATE, "")
+}
+
+// NativeProcfs copies the daemon's /proc with what is mounted in it, or makes a new
+// one where that is not the whole of a procfs. It is attached nowhere.
+func NativeProcfs() (int, error) {
+	root, err := native.Root()
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(root, &st); err != nil {
+		return -1, err
+	}
+	const procRootIno = 1 // of linux/proc_fs.h
+	if st.Ino == procRootIno {
+		if mount, err := openTree(root, ""); err == nil {
+			return mount, nil
+		}
+	}
+	return native.Mount(nil)
+}
