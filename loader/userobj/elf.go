@@ -16,38 +16,42 @@ import (
 // the size of its .bss.
 const maxZeros = 16 << 20
 
-// readELF reads the programs and maps of an object. What is none is ENOEXEC,
-// whatever it makes of the readers that were written for objects.
-func readELF(content []byte) (spec *ebpf.CollectionSpec, err error) {
+// readELF reads the programs and maps of an object, and its typed variables of the
+// kernel. What is none is ENOEXEC, whatever it makes of the readers that were written
+// for objects.
+func readELF(content []byte) (spec *ebpf.CollectionSpec, typed ksyms, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v", p)
 		}
 		if err != nil {
-			spec, err = nil, fmt.Errorf("%w: %v", unix.ENOEXEC, err)
+			spec, typed, err = nil, nil, fmt.Errorf("%w: %v", unix.ENOEXEC, err)
 		}
 	}()
 	if len(content) == 0 {
-		return nil, fmt.Errorf("the file is empty")
+		return nil, nil, fmt.Errorf("the file is empty")
 	}
 	f, err := elf.NewFile(bytes.NewReader(content))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := check(f); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	content = slices.Clone(content)
 	weak, err := strengthen(f, content)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if typed, err = untype(f, content); err != nil {
+		return nil, nil, err
 	}
 	spec, err = ebpf.LoadCollectionSpecFromReader(bytes.NewReader(content))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	leaveOut(weak, spec.Types)
-	return spec, nil
+	return spec, typed, nil
 }
 
 // check refuses what is no BPF, and what would take more memory than its size.

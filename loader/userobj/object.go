@@ -30,6 +30,7 @@ type Object struct {
 	Loaded time.Time
 
 	spec   *ebpf.CollectionSpec
+	ksyms  ksyms
 	loader *loader.Loader
 
 	// unloading is held against those who use what is loaded.
@@ -54,11 +55,11 @@ func Load(l *loader.Loader, content []byte) (*Object, error) {
 
 // parse reads an object and loads nothing.
 func parse(content []byte) (*Object, error) {
-	spec, err := readELF(content)
+	spec, typed, err := readELF(content)
 	if err != nil {
 		return nil, err
 	}
-	o := &Object{Content: content, spec: spec}
+	o := &Object{Content: content, spec: spec, ksyms: typed}
 	for name, p := range spec.Programs {
 		if p.Type == ebpf.Tracing && p.AttachType == ebpf.AttachTraceIter {
 			o.Programs = append(o.Programs, Program{name, p.AttachTo})
@@ -91,6 +92,13 @@ func (o *Object) load(l *loader.Loader) error {
 	options.Programs.LogDisabled = true
 	spec := o.spec.Copy()
 	spec.Variables = nil // of no use but to map their memory
+	types, err := l.Types()
+	if err == nil {
+		err = o.ksyms.resolve(spec, types)
+	}
+	if err != nil {
+		return refusal(err)
+	}
 	c, err := l.NewCollection(spec, options)
 	if err != nil {
 		// Once more for the verifier's log. That of a program which is too complex

@@ -37,7 +37,9 @@ func refusal(err error) error {
 	switch {
 	case errors.Is(err, ebpf.ErrNotSupported):
 	case errors.As(err, &verifier) && len(verifier.Log) > 0:
-		r.Errno = unix.EACCES
+		if !errors.Is(err, unix.ENOENT) { // the verifier's word for a symbol that is not there
+			r.Errno = unix.EACCES
+		}
 		r.Log = strings.Join(verifier.Log, "\n") + "\n"
 		if over := len(r.Log) - maxLog; over > 0 {
 			r.Log = "...\n" + r.Log[over+strings.IndexByte(r.Log[over:], '\n')+1:]

@@ -92,7 +92,7 @@ func (s *Store) setValue(object, variable string, value []byte) error {
 
 // loadWith loads an object with another value of a constant. s.changing is held.
 func (s *Store) loadWith(o *Object, constant string, value []byte) error {
-	changed := &Object{File: o.File, Name: o.Name, Content: o.Content, Programs: o.Programs, spec: o.spec.Copy()}
+	changed := &Object{File: o.File, Name: o.Name, Content: o.Content, Programs: o.Programs, spec: o.spec.Copy(), ksyms: o.ksyms}
 	if err := o.use(changed.takeOver); err != nil {
 		return err
 	}

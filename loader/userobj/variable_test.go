@@ -86,7 +86,7 @@ func TestConstantThatIsRefused(t *testing.T) {
 	s := newStore(t)
 	o := &Object{File: "refused.o", Name: "refused"}
 	var err error
-	if o.spec, err = readELF(readObject(t, "refused")); err != nil {
+	if o.spec, _, err = readELF(readObject(t, "refused")); err != nil {
 		t.Fatal(err)
 	}
 	o.setData(".rodata", []byte{1})
