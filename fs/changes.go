@@ -20,12 +20,16 @@ func (s *server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 			return s.status("create", dir, name, unix.EEXIST)
 		}
 	}
+	if err := s.quotas.open(caller); err != nil {
+		return s.status("create", dir, name, err)
+	}
 	n, w, err := dir.Create(ctx, caller, name)
 	if err != nil {
+		s.quotas.close(caller)
 		return s.status("create", dir, name, err)
 	}
 	s.fillEntry(n, &out.EntryOut)
-	s.opened(handle{w: w}, &out.OpenOut)
+	s.opened(handle{w: w, by: caller}, &out.OpenOut)
 	return fuse.OK
 }
 

@@ -20,6 +20,8 @@ func Errno(err error) unix.Errno {
 		return 0
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return unix.EINTR
+	case errors.Is(err, unix.EMFILE):
+		return unix.ENFILE // the daemon's descriptors, not the reader's
 	case errors.As(err, &errno):
 		return errno
 	case errors.Is(err, errors.ErrUnsupported):

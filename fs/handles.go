@@ -3,6 +3,7 @@
 package fs
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -14,33 +15,47 @@ import (
 type listing struct {
 	mu      sync.Mutex
 	dir     *Node
+	by      Caller
 	entries []fuse.DirEntry
 }
 
 // handle is an open file, to be read, written or both.
 type handle struct {
-	r *Reader
-	w *Writer
+	r  *Reader
+	w  *Writer
+	by Caller
 }
 
 func (s *server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	defer s.stats.Open.since(time.Now())
 	ctx, caller := request(cancel, &in.InHeader)
 	n := s.node(in.NodeId)
-	var f handle
-	var err error
-	access := in.Flags & unix.O_ACCMODE
-	if access != unix.O_RDONLY {
-		f.w, err = n.OpenWriter(ctx, caller, in.Flags&unix.O_TRUNC != 0)
-	}
-	if err == nil && !f.w.collects() && access != unix.O_WRONLY {
-		f.r, err = n.Open(ctx, caller)
-	}
+	f, err := s.openFile(ctx, n, caller, in.Flags)
 	if err != nil {
 		return s.status("open", n, "", err)
 	}
 	s.opened(f, out)
 	return fuse.OK
+}
+
+func (s *server) openFile(ctx context.Context, n *Node, c Caller, flags uint32) (f handle, err error) {
+	if err := s.quotas.open(c); err != nil {
+		return f, err
+	}
+	defer func() {
+		if err != nil {
+			s.quotas.close(c)
+		}
+	}()
+	f.by = c
+	access := flags & unix.O_ACCMODE
+	if access != unix.O_RDONLY {
+		f.w, err = n.OpenWriter(ctx, c, flags&unix.O_TRUNC != 0)
+	}
+	if err == nil && !f.w.collects() && access != unix.O_WRONLY {
+		f.r, err = n.Open(ctx, c)
+	}
+	return f, err
 }
 
 func (s *server) opened(f handle, out *fuse.OpenOut) {
@@ -88,15 +103,20 @@ func (s *server) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	if f.r != nil {
 		f.r.Close()
 	}
+	s.quotas.close(f.by)
 	s.stats.Closes.Add(1)
 }
 
 func (s *server) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	_, caller := request(nil, &in.InHeader)
+	if err := s.quotas.open(caller); err != nil {
+		return s.status("open", s.node(in.NodeId), "", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handles++
 	out.Fh = s.handles
-	s.dirs[out.Fh] = &listing{dir: s.nodes[in.NodeId].node}
+	s.dirs[out.Fh] = &listing{dir: s.nodes[in.NodeId].node, by: caller}
 	return fuse.OK
 }
 
@@ -112,11 +132,9 @@ func (s *server) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirE
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if in.Offset == 0 {
-		nodes, err := l.dir.List(ctx, caller)
-		if err != nil {
+		if err := s.list(ctx, l, caller); err != nil {
 			return s.status("list", l.dir, "", err)
 		}
-		l.fill(nodes)
 	}
 	for i := in.Offset; i < uint64(len(l.entries)); i++ {
 		if !out.AddDirEntry(l.entries[i]) {
@@ -124,6 +142,21 @@ func (s *server) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirE
 		}
 	}
 	return fuse.OK
+}
+
+// list fills a listing, whose lock is held.
+func (s *server) list(ctx context.Context, l *listing, c Caller) error {
+	nodes, err := l.dir.List(ctx, c)
+	if err != nil {
+		return err
+	}
+	before := len(l.entries)
+	l.fill(nodes)
+	if err = s.quotas.list(len(l.entries) - before); err != nil {
+		s.quotas.list(-before)
+		l.entries = nil
+	}
+	return err
 }
 
 func (l *listing) fill(nodes []*Node) {
@@ -141,6 +174,9 @@ func (l *listing) fill(nodes []*Node) {
 
 func (s *server) ReleaseDir(in *fuse.ReleaseIn) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	l := s.dirs[in.Fh]
 	delete(s.dirs, in.Fh)
+	s.mu.Unlock()
+	s.quotas.list(-len(l.entries))
+	s.quotas.close(l.by)
 }

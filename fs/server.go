@@ -22,6 +22,7 @@ type server struct {
 	stats              *Stats
 	log                *slog.Logger
 	kernel             *fuse.Server // where notices go
+	quotas             *quotas
 
 	mu      sync.Mutex
 	nodes   map[uint64]*known
@@ -42,6 +43,7 @@ func newServer(t *Tree, stats *Stats, log *slog.Logger) *server {
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		stats:         stats,
 		log:           log,
+		quotas:        newQuotas(),
 		nodes:         map[uint64]*known{},
 		files:         map[uint64]handle{},
 		dirs:          map[uint64]*listing{},
@@ -74,7 +76,7 @@ func (s *server) status(op string, n *Node, name string, err error) fuse.Status 
 			path = n.pathOf(name)
 		}
 		sentence = fmt.Sprintf("%s %s: %v", op, path, err)
-		if errno != unix.EOPNOTSUPP { // an answer, whose reason the status tells; not a failure
+		if errno != unix.EOPNOTSUPP && errno != unix.ENFILE { // answers, whose reason the status tells; not failures
 			s.log.Error(op+" failed", "path", path, "errno", unix.ErrnoName(errno), "error", err)
 		}
 	}

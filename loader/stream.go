@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -23,6 +24,13 @@ const (
 	batchesPerChunk = 8
 	queuedChunks    = 2
 )
+
+// maxAhead is how many runs read ahead at a time: whoever keeps files open half read
+// costs no more than their batches beyond it. The rest read on the spot.
+const maxAhead = 64
+
+// aheads counts the runs that do.
+var aheads atomic.Int32
 
 // maxAgain is how often a read in a row can end with neither output nor the end,
 // before the reader is told. For a program that returns 1 for ever it is some
@@ -136,11 +144,11 @@ func (s *Stream) Next(ctx context.Context) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if s.ahead == nil && !s.full {
-		return s.nextBatch(ctx)
+	if s.ahead == nil && s.full {
+		s.startReadAhead()
 	}
 	if s.ahead == nil {
-		s.startReadAhead()
+		return s.nextBatch(ctx)
 	}
 	return s.nextChunk(ctx)
 }
@@ -173,7 +181,12 @@ func (s *Stream) nextChunk(ctx context.Context) ([]byte, error) {
 	return (*s.chunk.buf)[:s.chunk.n], nil
 }
 
+// startReadAhead does so unless too many runs do.
 func (s *Stream) startReadAhead() {
+	if aheads.Add(1) > maxAhead {
+		aheads.Add(-1)
+		return
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.ahead, s.stop, s.stopped = make(chan chunk, queuedChunks), stop, make(chan struct{})
 	send := func(c chunk) bool {
@@ -258,6 +271,7 @@ func (s *Stream) Close() error {
 	if s.ahead != nil {
 		s.stop()
 		<-s.stopped // after the read that is under way
+		aheads.Add(-1)
 		s.chunk.recycle()
 		s.chunk = chunk{}
 	}

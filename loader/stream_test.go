@@ -244,3 +244,35 @@ func TestParams(t *testing.T) {
 type fakeMap int
 
 func (m fakeMap) FD() int { return int(m) }
+
+// However many files are held open half read, few of them read ahead, and all give
+// all that there is.
+func TestReadAheadIsBounded(t *testing.T) {
+	l := newLoader(t)
+	target := writing(10_000)
+	var streams []*Stream
+	for range maxAhead + 8 {
+		s, err := l.Run(target, "p", bpf.Params{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second is the first that is read ahead
+			if _, err := s.Next(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		streams = append(streams, s)
+	}
+	if n := aheads.Load(); n != maxAhead {
+		t.Errorf("%d of %d streams read ahead", n, len(streams))
+	}
+	if ahead, onTheSpot := drain(t, streams[0]), drain(t, streams[maxAhead]); ahead == 0 || onTheSpot == 0 {
+		t.Errorf("the rest is %d bytes read ahead, %d bytes read on the spot", ahead, onTheSpot)
+	}
+	for _, s := range streams {
+		s.Close()
+	}
+	if n := aheads.Load(); n != 0 {
+		t.Errorf("%d closed streams read ahead", n)
+	}
+}
