@@ -3,8 +3,10 @@
 package fs
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"strconv"
@@ -104,7 +106,7 @@ func (c *Connection) Serve(t *Tree, stats *Stats, log *slog.Logger) (served <-ch
 		DisableReadDirPlus: true,                    // it costs more than it saves
 		DisableSplice:      true,                    // likewise
 		ExtraCapabilities:  fuse.CAP_ATOMIC_O_TRUNC, // else a truncation does not tell whose it is
-		Logger:             slog.NewLogLogger(log.Handler(), slog.LevelError),
+		Logger:             stdlog.New(complaints{log}, "", 0),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("serve the tree: %w", err)
@@ -118,4 +120,15 @@ func (c *Connection) Serve(t *Tree, stats *Stats, log *slog.Logger) (served <-ch
 		close(done)
 	}()
 	return done, nil
+}
+
+// complaints are the lines that go-fuse logs.
+type complaints struct{ log *slog.Logger }
+
+func (c complaints) Write(line []byte) (int, error) {
+	// Unmounting may overtake a close that is on its way here.
+	if !bytes.Contains(line, []byte(unix.ECONNABORTED.Error())) {
+		c.log.Error(string(bytes.TrimSpace(line)))
+	}
+	return len(line), nil
 }

@@ -32,11 +32,12 @@ func (l *Loader) Attach(program *ebpf.Program, target, name string, p bpf.Params
 	return s, nil
 }
 
-// OpenPinned starts a run of an iterator that is pinned in a BPF filesystem.
+// OpenPinned starts a run of an iterator that is pinned in a BPF filesystem. Links on
+// the way there are not followed.
 func OpenPinned(path string, netNS *os.File) (*Stream, error) {
 	s := &Stream{name: path, link: -1}
 	err := inNetNS(netNS, func() (err error) {
-		s.iter, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		s.iter, err = unix.Openat2(unix.AT_FDCWD, path, &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS})
 		return err
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ package userobj
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -188,8 +189,14 @@ func (s *Store) LoadDir(dir string) error {
 	return nil
 }
 
+// readFile reads a regular file; it opens others without waiting for anybody.
 func readFile(path string) ([]byte, error) {
-	switch info, err := os.Stat(path); {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	switch info, err := f.Stat(); {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
@@ -197,5 +204,5 @@ func readFile(path string) ([]byte, error) {
 	case info.Size() > MaxSize:
 		return nil, fmt.Errorf("%s has %d bytes, of at most %d: %w", path, info.Size(), MaxSize, unix.EFBIG)
 	}
-	return os.ReadFile(path)
+	return io.ReadAll(io.LimitReader(f, MaxSize))
 }

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tests
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// served checks that other processes get what they ask for.
+func (m *mount) served(t *testing.T, what string) {
+	t.Helper()
+	script := `read -r line <"$0"/tasks/self/stat && ls "$0"/tasks >/dev/null && read -r line <"$0"/tasks/table`
+	if out, err := exec.Command("/bin/sh", "-c", script, m.dir).CombinedOutput(); err != nil {
+		t.Errorf("%s, and another process reads: %v, %s", what, err, out)
+	}
+}
+
+// onOneThread runs f on a thread of its own.
+func onOneThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		f()
+	}()
+	<-done
+}
+
+// openMany opens a file again and again, until that is refused.
+func openMany(path string, times int) (fds []int, refused error) {
+	for range times {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fds, err
+		}
+		fds = append(fds, fd)
+	}
+	return fds, nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}
+
+// A reader that opens thousands of files and reads none is refused in the end, has
+// cost little memory, and leaves descriptors to others.
+func TestAttackByOpening(t *testing.T) {
+	m := newMount(t)
+	m.read(t, "tasks/stat")
+	var limit unix.Rlimit
+	if err := unix.Prlimit(m.cmd.Process.Pid, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"tasks/stat", "tasks"} {
+		before := m.rss(t)
+		onOneThread(func() {
+			fds, err := openMany(m.path(path), 10_000)
+			defer closeAll(fds)
+			if want := min(int(limit.Cur)/8, 8192); !errors.Is(err, unix.ENFILE) || len(fds) != want {
+				t.Errorf("%d of %d opens of %s succeed, then: %v", len(fds), want, path, err)
+			}
+			if grown := m.rss(t) - before; grown > 64<<10 {
+				t.Errorf("%d open files %s cost %d KB", len(fds), path, grown)
+			}
+			m.served(t, "a reader has too many files open")
+		})
+		m.settles(t)
+		eventually(t, func() bool {
+			fds, err := openMany(m.path(path), 10)
+			closeAll(fds)
+			return err == nil
+		}, "nothing can be opened after all was closed")
+		m.settles(t)
+	}
+	if last := m.status(t, "last_error"); len(last) != 1 || !strings.Contains(last[0], "too many open files") {
+		t.Errorf("status has the last error %q", last)
+	}
+}
+
+// Files that are held half read cost no more than their batches.
+func TestAttackByReadingHalf(t *testing.T) {
+	m := newMount(t)
+	m.mustPut(t, "hostile")
+	before := m.rss(t)
+	var fds []int
+	buf := make([]byte, 40<<10) // more than the first batch, so that it would read ahead
+	for range 300 {
+		fd, err := unix.Open(m.path("iters/hostile/large"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds = append(fds, fd)
+		if _, err := unix.Read(fd, buf); err != nil && err != unix.EINTR {
+			t.Fatal(err)
+		}
+	}
+	if grown := m.rss(t) - before; grown > 160<<10 {
+		t.Errorf("%d files that were read half cost %d KB", len(fds), grown)
+	}
+	m.served(t, "a reader holds files half read")
+	closeAll(fds)
+	m.settles(t)
+}
+
+// While many threads read as much as they can, others are served, and the daemon's
+// memory stays what those threads have in hand.
+func TestAttackByReading(t *testing.T) {
+	m := newMount(t)
+	m.mustPut(t, "hostile")
+	threads := 60
+	if os.Getenv("ITERFS_VM") != "" {
+		threads = 4 // of an emulated CPU, that is as much
+	}
+	var stop atomic.Bool
+	var readers sync.WaitGroup
+	var read atomic.Int64
+	for range threads {
+		readers.Go(func() {
+			buf := make([]byte, 1<<20)
+			for !stop.Load() {
+				f, err := os.Open(m.path("iters/hostile/large"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for err == nil && !stop.Load() {
+					var n int
+					n, err = f.Read(buf)
+					read.Add(int64(n))
+				}
+				f.Close()
+			}
+		})
+	}
+	eventually(t, func() bool { return read.Load() > 64<<20 }, "nothing is read")
+	for range 5 {
+		m.served(t, "many threads read")
+	}
+	if rss := m.rss(t); rss > 250<<10 {
+		t.Errorf("the daemon has %d KB", rss)
+	}
+	stop.Store(true)
+	readers.Wait()
+	m.settles(t)
+}
