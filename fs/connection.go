@@ -18,15 +18,19 @@ import (
 // subtype is the name of the filesystem; the kernel calls it fuse.iterfs.
 const subtype = "iterfs"
 
-// maxRead is the largest READ of the tree.
-const maxRead = 1 << 20
+// The largest READ of the tree. A thread that waits in one costs the daemon as much,
+// so of other users, who may have many, it is smaller: they lose a tenth of the speed.
+const (
+	maxRead       = 1 << 20
+	maxReadOthers = 128 << 10
+)
 
 // ConnectionOptions are those of a FUSE filesystem.
 type ConnectionOptions struct {
 	Source     string // in the table of mounts; "" is iterfs
 	AllowOther bool   // also for others than the user of this process
 	ReadOnly   bool
-	MaxRead    int // of the largest READ; 0 for 1 MiB: what a reader asks for beyond is split
+	MaxRead    int // of the largest READ; 0 for the tree's: what a reader asks for beyond is split
 }
 
 // A Connection is a FUSE filesystem that is mounted nowhere yet.
@@ -59,6 +63,10 @@ func (o ConnectionOptions) mount(device int) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(fs)
+	largest := maxRead
+	if o.AllowOther {
+		largest = maxReadOthers
+	}
 	for _, option := range [][2]string{
 		{"source", cmp.Or(o.Source, subtype)},
 		{"subtype", subtype},
@@ -66,7 +74,7 @@ func (o ConnectionOptions) mount(device int) (int, error) {
 		{"rootmode", strconv.FormatUint(unix.S_IFDIR|0o555, 8)},
 		{"user_id", strconv.Itoa(os.Geteuid())},
 		{"group_id", strconv.Itoa(os.Getegid())},
-		{"max_read", strconv.Itoa(cmp.Or(o.MaxRead, maxRead))},
+		{"max_read", strconv.Itoa(cmp.Or(o.MaxRead, largest))},
 	} {
 		if err := unix.FsconfigSetString(fs, option[0], option[1]); err != nil {
 			return -1, fmt.Errorf("option %s=%s: %w", option[0], option[1], err)
