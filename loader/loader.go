@@ -13,6 +13,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
 )
@@ -31,6 +32,7 @@ type Loader struct {
 	memlock    func() error
 	taskByTID  func() (bool, error)
 	sharedOnce func() (bool, error)
+	maySleep   func() (bool, error)
 }
 
 // New returns a Loader that has loaded nothing yet.
@@ -40,6 +42,7 @@ func New() *Loader {
 	l.memlock = sync.OnceValue(rlimit.RemoveMemlock)
 	l.taskByTID = sync.OnceValues(l.probeTaskByTID)
 	l.sharedOnce = sync.OnceValues(l.probeSharedOnce)
+	l.maySleep = sync.OnceValues(l.probeMaySleep)
 	return l
 }
 
@@ -122,6 +125,11 @@ func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]
 	spec = spec.Copy()
 	spec.Programs = map[string]*ebpf.ProgramSpec{name: spec.Programs[name]}
 	keepMaps(spec, name)
+	if ok, err := l.maySleep(); err != nil {
+		return nil, err
+	} else if !ok {
+		spec.Programs[name].Flags &^= unix.BPF_F_SLEEPABLE
+	}
 	for constant, value := range consts {
 		v := spec.Variables[constant]
 		if v == nil {

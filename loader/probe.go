@@ -5,6 +5,7 @@ package loader
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -82,4 +83,26 @@ func (l *Loader) probeSharedOnce() (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// probeMaySleep finds out whether iterator programs may sleep, as since 5.18. Before,
+// the kernel runs a sleepable program where it must not sleep, and some kernels
+// refuse it maps. What it would sleep in came with the same release, and is not
+// called on these.
+func (l *Loader) probeMaySleep() (bool, error) {
+	types, err := l.Types()
+	if err != nil {
+		return false, err
+	}
+	var helpers *btf.Enum
+	err = types.TypeByName("bpf_func_id", &helpers)
+	if errors.Is(err, btf.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(helpers.Values, func(v btf.EnumValue) bool {
+		return v.Name == "BPF_FUNC_copy_from_user_task"
+	}), nil
 }
