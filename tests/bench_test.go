@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -84,6 +85,30 @@ func BenchmarkProcFiles(b *testing.B) {
 						bare)
 				})
 			}
+		})
+	}
+}
+
+// BenchmarkSweep reads, of every process, the files of a scan: in one pass, and by
+// the loop over the real ones.
+func BenchmarkSweep(b *testing.B) {
+	for _, n := range []int{1000, 10_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			p := newPrograms(b)
+			zoo.Herd(b, n)
+			buf := make([]byte, 128<<10)
+			sweep := task.Sweep{Files: allSwept &^ (1 << task.Statm)}
+			run := func() {
+				if err := sweep.Run(context.Background(), p, func(*task.Process) {}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			run()
+			rounds(b, nil, []string{"sweep", "native"}, run, func() {
+				for _, file := range []string{"stat", "status", "cmdline"} {
+					readEach(b, file, buf)
+				}
+			})
 		})
 	}
 }

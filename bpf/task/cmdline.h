@@ -46,15 +46,44 @@ static __always_inline u64 anonymous_end(struct task_struct *t, u64 address)
 	return end;
 }
 
+/* Where the arguments of a process lie, and the mapping that they begin in. */
+struct arguments {
+	u64 start, end, title_end, mapping_end;
+};
+
+/*
+ * Finds the arguments; there is nothing to write of them where it says no. The
+ * iterator over mappings came with 6.7. Before 5.18 the helper was not there either.
+ */
+static __always_inline _Bool find_arguments(struct arguments *a, struct cmdline_record *r, struct task_struct *t)
+{
+	struct mm_struct *mm = task_mm(t);
+
+	if (!mm || !mm->env_end || mm->arg_start >= mm->arg_end)
+		return 0;
+	a->start = mm->arg_start;
+	a->end = mm->arg_end;
+	/* A title may overflow into the environment, if that follows. */
+	a->title_end = mm->env_start == a->end && mm->env_end > a->end ? mm->env_end : a->end;
+	if (a->title_end - a->start > TITLE_SIZE)
+		a->title_end = a->start + TITLE_SIZE;
+	r->length = a->end - a->start;
+	if (!&bpf_iter_task_vma_new || r->length > MAX_PIECES * PIECE_SIZE) {
+		r->incomplete = 1;
+		return 0;
+	}
+	a->mapping_end = anonymous_end(t, a->start);
+	return 1;
+}
+
 /*
  * Writes the arguments from start to end. Where the last byte is not NUL, they
  * have been overwritten by a title, which goes on up to title_end.
  */
-static __always_inline void write_arguments(struct seq_file *seq, struct task_struct *t, u64 start, u64 end,
-					    u64 title_end, u64 mapping_end)
+static __always_inline void write_arguments(struct seq_file *seq, struct task_struct *t, struct arguments where)
 {
 	struct arguments_item a = { .item.kind = ITEM_ARGUMENTS };
-	u64 at = start;
+	u64 at = where.start, end = where.end;
 
 	for (int i = 0; i < MAX_PIECES; i++) {
 		u64 n = end - at;
@@ -63,14 +92,14 @@ static __always_inline void write_arguments(struct seq_file *seq, struct task_st
 			n = PIECE_SIZE;
 		if (!n)
 			return;
-		if (end > mapping_end || bpf_copy_from_user_task(a.data, n, (void *)at, t, 0))
+		if (end > where.mapping_end || bpf_copy_from_user_task(a.data, n, (void *)at, t, 0))
 			break;
 		a.length = n;
 		a.item.size = sizeof(a) - sizeof(a.data) + ((n + 7) & 0x1f8);
 		bpf_seq_write(seq, &a, a.item.size);
 		at += n;
-		if (at == end && end < title_end && a.data[(n - 1) & (PIECE_SIZE - 1)])
-			end = title_end;
+		if (at == end && end < where.title_end && a.data[(n - 1) & (PIECE_SIZE - 1)])
+			end = where.title_end;
 		else if (at == end)
 			return;
 	}
@@ -79,41 +108,29 @@ static __always_inline void write_arguments(struct seq_file *seq, struct task_st
 	bpf_seq_write(seq, &a, sizeof(a) - sizeof(a.data));
 }
 
-/*
- * The iterator over mappings came with 6.7. Before 5.18 the helper was not there
- * either, and the kernel ran sleepable programs where they must not sleep.
- */
+/* Behind it come the arguments, where it says so. */
+static __always_inline _Bool write_cmdline(struct seq_file *seq, struct task_struct *t, u32 kind, struct arguments *a)
+{
+	struct cmdline_record r = {};
+	_Bool found;
+
+	START_RECORD(&r, t);
+	r.item.kind = kind;
+	found = find_arguments(a, &r, t);
+	bpf_seq_write(seq, &r, sizeof(r));
+	return found;
+}
+
 SEC("iter.s/task")
 int cmdline_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
-	struct cmdline_record r = {};
-	u64 start, end, title_end, mapping_end;
-	struct mm_struct *mm;
+	struct arguments a = {};
 
 	if (!t || t->pid != t->tgid)
 		return 0;
-	START_RECORD(&r, t);
-	mm = task_mm(t);
-	if (!mm || !mm->env_end || mm->arg_start >= mm->arg_end) {
-		bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
-		return 0;
-	}
-	start = mm->arg_start;
-	end = mm->arg_end;
-	/* A title may overflow into the environment, if that follows. */
-	title_end = mm->env_start == end && mm->env_end > end ? mm->env_end : end;
-	if (title_end - start > TITLE_SIZE)
-		title_end = start + TITLE_SIZE;
-	r.length = end - start;
-	if (!&bpf_iter_task_vma_new || r.length > MAX_PIECES * PIECE_SIZE) {
-		r.incomplete = 1;
-		bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
-		return 0;
-	}
-	mapping_end = anonymous_end(t, start);
-	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
-	write_arguments(ctx->meta->seq, t, start, end, title_end, mapping_end);
+	if (write_cmdline(ctx->meta->seq, t, ITEM_RECORD, &a))
+		write_arguments(ctx->meta->seq, t, a);
 	return 0;
 }
 

@@ -17,6 +17,9 @@ func InCgroup(path, doc string) bpf.File {
 // CgroupArgs are the bpf.Params.Args that name the cgroup: the number of its
 // hierarchy, 0 for v2, its level below the root, and its id.
 func CgroupArgs(hierarchy, level uint32, id uint64) []byte {
-	args := &taskCgroupArgs{Id: id, Hierarchy: hierarchy, Level: level}
+	return asArgs(&taskTaskArgs{Cgroup: id, Hierarchy: hierarchy, Level: level})
+}
+
+func asArgs(args *taskTaskArgs) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(args)), unsafe.Sizeof(*args))
 }

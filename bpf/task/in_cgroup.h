@@ -5,10 +5,12 @@
 
 #include "kernel.h"
 
-struct cgroup_args {
-	u64 id;
+/* Of a run over the tasks of a cgroup; files, of a sweep. */
+struct task_args {
+	u64 cgroup;
 	u32 hierarchy; /* 0 for v2 */
 	u32 level;
+	u32 files, pad; /* 1 << enum swept_file */
 };
 
 /* There are few hierarchies of v1: no more than controllers, but for those that only have a name. */
@@ -37,7 +39,7 @@ static __always_inline struct cgroup *task_cgroup(struct task_struct *t, u32 hie
 	return 0;
 }
 
-static __always_inline _Bool in_cgroup(struct task_struct *t, struct cgroup_args *args)
+static __always_inline _Bool in_cgroup(struct task_struct *t, struct task_args *args)
 {
 	struct cgroup *cgrp = task_cgroup(t, args->hierarchy), *ancestor = 0;
 
@@ -47,7 +49,7 @@ static __always_inline _Bool in_cgroup(struct task_struct *t, struct cgroup_args
 	bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
 			      (void *)cgrp + bpf_core_field_offset(struct cgroup, ancestors) +
 				      args->level * sizeof(void *));
-	return BPF_CORE_READ(ancestor, kn, id) == args->id;
+	return BPF_CORE_READ(ancestor, kn, id) == args->cgroup;
 }
 
 #endif

@@ -45,15 +45,15 @@ var ioLines = sync.OnceValue(func() (lines []ioLine) {
 
 // appendIO appends /proc/<pid>/io, as do_io_accounting() of fs/proc/base.c
 // writes it.
-func appendIO(dst []byte, e entry[taskIoRecord]) ([]byte, error) {
+func appendIO(dst []byte, e entry[taskIoRecord]) ([]byte, bool) {
 	lines := ioLines()
 	if lines == nil || e.rec.Incomplete != 0 {
-		return appendNative(dst, e.rec.Key, "io")
+		return dst, false
 	}
 	for _, l := range lines {
 		dst = append(dst, l.label...)
 		dst = strconv.AppendUint(dst, l.value(e.rec), 10)
 		dst = append(dst, '\n')
 	}
-	return dst, nil
+	return dst, true
 }

@@ -49,13 +49,13 @@ var limitsOfKernel = sync.OnceValue(func() (t limitsTable) {
 
 // appendLimits appends /proc/<pid>/limits, as proc_pid_limits() of
 // fs/proc/base.c writes it.
-func appendLimits(dst []byte, e entry[taskLimitsRecord]) ([]byte, error) {
+func appendLimits(dst []byte, e entry[taskLimitsRecord]) ([]byte, bool) {
 	r, t := e.rec, limitsOfKernel()
 	if t.lines == nil || r.Incomplete != 0 {
-		return appendNative(dst, r.Key, "limits")
+		return dst, false
 	}
 	if r.Present == 0 {
-		return dst, nil
+		return dst, true
 	}
 	dst = append(dst, t.head...)
 	for i, l := range t.lines {
@@ -64,7 +64,7 @@ func appendLimits(dst []byte, e entry[taskLimitsRecord]) ([]byte, error) {
 		dst = appendLimit(dst, r.Limits[i].Hard)
 		dst = append(dst, l.unit...)
 	}
-	return dst, nil
+	return dst, true
 }
 
 func appendLimit(dst []byte, v uint64) []byte {

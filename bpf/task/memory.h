@@ -81,26 +81,36 @@ static __always_inline u32 count_pages(struct page_counts *pages, struct mm_stru
 	return add_per_cpu(pages->exact, mm);
 }
 
+static __always_inline void fill_sizes(struct sizes *s, struct mm_struct *mm)
+{
+	s->total_vm = mm->total_vm;
+	s->data_vm = mm->data_vm;
+	s->stack_vm = mm->stack_vm;
+	s->start_code = mm->start_code;
+	s->end_code = mm->end_code;
+	s->incomplete = count_pages(&s->pages, mm);
+}
+
+static __always_inline void write_statm(struct seq_file *seq, struct task_struct *t, u32 kind)
+{
+	struct mm_struct *mm = task_mm(t);
+	struct statm_record r = {};
+
+	START_RECORD(&r, t);
+	r.item.kind = kind;
+	if (mm)
+		fill_sizes(&r.sizes, mm);
+	bpf_seq_write(seq, &r, sizeof(r));
+}
+
 SEC("iter/task")
 int statm_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
-	struct statm_record r = {};
-	struct mm_struct *mm;
 
 	if (!t || t->pid != t->tgid)
 		return 0;
-	START_RECORD(&r, t);
-	mm = task_mm(t);
-	if (mm) {
-		r.total_vm = mm->total_vm;
-		r.data_vm = mm->data_vm;
-		r.stack_vm = mm->stack_vm;
-		r.start_code = mm->start_code;
-		r.end_code = mm->end_code;
-		r.incomplete = count_pages(&r.pages, mm);
-	}
-	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	write_statm(ctx->meta->seq, t, ITEM_RECORD);
 	return 0;
 }
 

@@ -15,6 +15,29 @@ import (
 // what the file's reader is told; ESRCH of a process that has gone.
 type text[T any] func(dst []byte, e entry[T]) ([]byte, error)
 
+// A rendering appends a file of procfs of what a record has, and reports whether
+// that is all of it.
+type rendering[T any] func(dst []byte, e entry[T]) ([]byte, bool)
+
+// orNative makes a text of a rendering: the real file, of that name, where the
+// record has not all of it.
+func orNative[T any](name string, render rendering[T]) text[T] {
+	return func(dst []byte, e entry[T]) ([]byte, error) {
+		start := len(dst)
+		dst, known := render(dst, e)
+		if !known {
+			return appendNative(dst[:start], *e.key(), name)
+		}
+		return dst, nil
+	}
+}
+
+// recordFiles are procFiles of a rendering of the program of their name.
+func recordFiles[T any](name, doc string, render rendering[T], all func(one text[T]) text[T]) []bpf.File {
+	one := orNative(name, render)
+	return procFiles(name, name+"_records", doc, one, all(one))
+}
+
 // procFiles are the two files with a name of procfs: that of one process, which
 // has the bytes of procfs, and that of all.
 func procFiles[T any](name, program, doc string, one, all text[T]) []bpf.File {
@@ -37,6 +60,9 @@ const (
 	headedForm   = "under a line ==> PID <=="
 	numberedForm = "a line each behind its pid"
 )
+
+// plain leaves a text as it is.
+func plain[T any](one text[T]) text[T] { return one }
 
 // headed puts a text of any number of lines under one with the pid.
 func headed[T any](one text[T]) text[T] {

@@ -41,9 +41,9 @@ func TestCmdline(t *testing.T) {
 			pieces = append(pieces, arguments(p))
 		}
 		e := asEntry(t, &taskCmdlineRecord{Key: taskTaskKey{Tgid: 7}, Length: uint64(test.length)}, pieces...)
-		got, err := appendCmdline([]byte("x"), e)
-		if string(got) != "x"+test.want || err != nil {
-			t.Errorf("%s: %q, %v, want %q", test.name, got, err, test.want)
+		got, known := appendCmdline([]byte("x"), e)
+		if string(got) != "x"+test.want || !known {
+			t.Errorf("%s: %q, %v, want %q", test.name, got, known, test.want)
 		}
 		if row, err := appendCmdlineRow(nil, e); string(row) != test.row || err != nil {
 			t.Errorf("%s: row %q, %v", test.name, row, err)
@@ -100,17 +100,17 @@ func TestPatience(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	var r taskLimitsRecord
-	if got, err := appendLimits(nil, asEntry(t, &r)); len(got) > 0 || err != nil {
-		t.Errorf("of a task that was reaped: %q, %v", got, err)
+	if got, known := appendLimits(nil, asEntry(t, &r)); len(got) > 0 || !known {
+		t.Errorf("of a task that was reaped: %q, %v", got, known)
 	}
 	r.Present = 1
 	r.Limits[0].Soft, r.Limits[0].Hard = math.MaxUint64, math.MaxUint64-1
-	got, err := appendLimits(nil, asEntry(t, &r))
+	got, known := appendLimits(nil, asEntry(t, &r))
 	lines := strings.Split(string(got), "\n")
-	if err != nil || len(lines) != 18 ||
+	if !known || len(lines) != 18 ||
 		lines[1] != "Max cpu time              unlimited            18446744073709551614 seconds   " ||
 		lines[14] != "Max nice priority         0                    0                    " {
-		t.Errorf("%v: %q", err, lines)
+		t.Errorf("%v: %q", known, lines)
 	}
 }
 
@@ -174,10 +174,10 @@ func TestRenderingDoesNotAllocate(t *testing.T) {
 	cgroup := asEntry(t, &taskCgroupRecord{}, item(itemHierarchy, taskHierarchyItem{}, 16))
 	h := hierarchies{ids: []int32{0}, labels: []string{"0::"}}
 	for name, render := range map[string]func(){
-		"statm":   func() { numbered(appendStatm)(dst, statm) },
-		"status":  func() { headed(appendStatus)(dst, status) },
-		"io":      func() { headed(appendIO)(dst, io) },
-		"limits":  func() { headed(appendLimits)(dst, limits) },
+		"statm":   func() { appendStatm(dst, statm) },
+		"status":  func() { appendStatus(dst, status) },
+		"io":      func() { appendIO(dst, io) },
+		"limits":  func() { appendLimits(dst, limits) },
 		"cmdline": func() { appendCmdlineRow(dst, cmdline) },
 		"cgroup":  func() { h.append(dst, cgroup) },
 	} {

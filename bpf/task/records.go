@@ -19,6 +19,10 @@ const (
 	itemGroups
 	itemPids
 	itemArguments
+	itemStat
+	itemStatus
+	itemStatm
+	itemCmdline
 )
 
 // head is what each record begins with.

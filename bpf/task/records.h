@@ -16,6 +16,10 @@ enum item_kind {
 	ITEM_GROUPS,
 	ITEM_PIDS,
 	ITEM_ARGUMENTS,
+	ITEM_STAT,
+	ITEM_STATUS,
+	ITEM_STATM,
+	ITEM_CMDLINE,
 };
 
 struct item {
@@ -117,13 +121,18 @@ struct page_counts {
 	s64 exact[4];
 };
 
-struct statm_record {
-	struct item item;
-	struct task_key key;
+/* What is mapped and resident. */
+struct sizes {
 	u64 total_vm, data_vm, stack_vm; /* pages */
 	u64 start_code, end_code;
 	struct page_counts pages;
 	u32 incomplete, pad;
+};
+
+struct statm_record {
+	struct item item;
+	struct task_key key;
+	struct sizes sizes; /* zero where it has no mm */
 };
 
 /* The part of a status record that comes of the task, its signals and credentials. */
@@ -152,15 +161,13 @@ struct status_task {
 
 /* The part that comes of its mm; zero where it has none. */
 struct status_mm {
-	u32 present, incomplete;
-	u32 dumping_core, thp_disabled;
-	u64 hiwater_vm, total_vm, locked_vm, pinned_vm; /* pages */
-	u64 hiwater_rss, data_vm, stack_vm, exec_vm;
-	u64 start_code, end_code;
+	u32 present;
+	u32 dumping_core, thp_disabled, pad;
+	u64 hiwater_vm, locked_vm, pinned_vm, hiwater_rss, exec_vm; /* pages */
 	u64 page_tables; /* bytes */
 	u64 hugetlb; /* pages */
 	u64 untag_mask; /* 0 where the kernel has the same for all */
-	struct page_counts pages;
+	struct sizes sizes;
 };
 
 /* A machine with wider masks has the real files read. */

@@ -17,10 +17,10 @@ var pageSize = uint64(os.Getpagesize())
 
 // appendStat appends a line of /proc/<pid>/stat, as do_task_stat() of
 // fs/proc/array.c writes it for a reader who may trace the task.
-func appendStat(dst []byte, e entry[taskStatRecord]) ([]byte, error) {
+func appendStat(dst []byte, e entry[taskStatRecord]) ([]byte, bool) {
 	t, m := &e.rec.Task, &e.rec.Mm
 	if t.Incomplete != 0 {
-		return appendNative(dst, t.Key, "stat")
+		return dst, false
 	}
 	utime, stime := t.Times.adjust()
 	dst = strconv.AppendUint(dst, uint64(t.Key.Tgid), 10)
@@ -51,5 +51,5 @@ func appendStat(dst []byte, e entry[taskStatRecord]) ([]byte, error) {
 		dst = bpf.AppendField(dst, v)
 	}
 	dst = bpf.AppendSignedField(dst, int64(t.ExitCode))
-	return append(dst, '\n'), nil
+	return append(dst, '\n'), true
 }

@@ -62,12 +62,12 @@ func hasUmask(r *taskStatusRecord) bool  { return r.Task.Umask >= 0 }
 
 // appendStatus appends /proc/<pid>/status, as proc_pid_status() of
 // fs/proc/array.c writes it.
-func appendStatus(dst []byte, e entry[taskStatusRecord]) ([]byte, error) {
+func appendStatus(dst []byte, e entry[taskStatusRecord]) ([]byte, bool) {
 	r, lines := e.rec, statusLines()
-	if lines == nil || r.Task.Incomplete != 0 || r.Mm.Incomplete != 0 && exactPages() {
-		return appendNative(dst, r.Task.Key, "status")
+	if lines == nil || r.Task.Incomplete != 0 || !r.Mm.Sizes.known() {
+		return dst, false
 	}
-	return appendStatusLines(dst, lines, e), nil
+	return appendStatusLines(dst, lines, e), true
 }
 
 func appendStatusLines(dst []byte, lines []statusLine, e entry[taskStatusRecord]) []byte {

@@ -48,13 +48,13 @@ static __always_inline void fill_signals(struct status_task *r, struct task_stru
 	r->sig_caught = sets.caught;
 }
 
-static __always_inline void write_status_task(struct seq_file *seq, struct task_struct *t)
+static __always_inline void write_status_task(struct seq_file *seq, struct task_struct *t, u32 kind)
 {
 	struct signal_struct *sig = t->signal;
 	struct status_task r = {};
 
 	START_RECORD(&r, t);
-	r.item.size = sizeof(struct status_record);
+	r.item = (struct item){ .kind = kind, .size = sizeof(struct status_record) };
 	r.ppid = t->real_parent->tgid;
 	if (t->ptrace)
 		r.tracer = t->parent->pid;
@@ -98,21 +98,16 @@ static __always_inline void write_status_mm(struct seq_file *seq, struct task_st
 		r.dumping_core = is_dumping_core(t->signal, mm);
 		r.thp_disabled = mm_disables_thp(mm);
 		r.hiwater_vm = mm->hiwater_vm;
-		r.total_vm = mm->total_vm;
 		r.locked_vm = mm->locked_vm;
 		r.pinned_vm = mm->pinned_vm.counter;
 		r.hiwater_rss = mm->hiwater_rss;
-		r.data_vm = mm->data_vm;
-		r.stack_vm = mm->stack_vm;
 		r.exec_vm = mm->exec_vm;
-		r.start_code = mm->start_code;
-		r.end_code = mm->end_code;
 		r.page_tables = mm->pgtables_bytes.counter;
 		if (bpf_core_field_exists(mm->hugetlb_usage))
 			r.hugetlb = mm->hugetlb_usage.counter;
 		if (bpf_core_field_exists(mm->context.untag_mask))
 			r.untag_mask = mm->context.untag_mask;
-		r.incomplete = count_pages(&r.pages, mm);
+		fill_sizes(&r.sizes, mm);
 	}
 	bpf_seq_write(seq, &r, sizeof(r));
 }
@@ -194,6 +189,14 @@ static __always_inline void write_pids(struct seq_file *seq, struct task_struct 
 	}
 }
 
+/* Behind it come a kernel thread's names, and the task's numbers and groups. */
+static __always_inline void write_status(struct seq_file *seq, struct task_struct *t, u32 kind)
+{
+	write_status_task(seq, t, kind);
+	write_status_mm(seq, t);
+	write_status_masks(seq, t);
+}
+
 SEC("iter/task")
 int status_records(struct bpf_iter__task *ctx)
 {
@@ -201,9 +204,7 @@ int status_records(struct bpf_iter__task *ctx)
 
 	if (!t || t->pid != t->tgid)
 		return 0;
-	write_status_task(ctx->meta->seq, t);
-	write_status_mm(ctx->meta->seq, t);
-	write_status_masks(ctx->meta->seq, t);
+	write_status(ctx->meta->seq, t, ITEM_RECORD);
 	write_kthread_item(ctx->meta->seq, t);
 	write_pids(ctx->meta->seq, t);
 	write_groups(ctx->meta->seq, t->real_cred);

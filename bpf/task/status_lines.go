@@ -31,26 +31,26 @@ var statusNumbers = map[string]func(r *status) uint64{
 // statusPages are those that are memory in pages, as task_mem() of
 // fs/proc/task_mmu.c has them.
 var statusPages = map[string]func(r *status) uint64{
-	"VmPeak":       func(r *status) uint64 { return max(r.Mm.HiwaterVm, r.Mm.TotalVm) },
-	"VmSize":       func(r *status) uint64 { return r.Mm.TotalVm },
+	"VmPeak":       func(r *status) uint64 { return max(r.Mm.HiwaterVm, r.Mm.Sizes.TotalVm) },
+	"VmSize":       func(r *status) uint64 { return r.Mm.Sizes.TotalVm },
 	"VmLck":        func(r *status) uint64 { return r.Mm.LockedVm },
 	"VmPin":        func(r *status) uint64 { return r.Mm.PinnedVm },
-	"VmHWM":        func(r *status) uint64 { return max(r.Mm.HiwaterRss, r.Mm.Pages.resident()) },
-	"VmRSS":        func(r *status) uint64 { return r.Mm.Pages.resident() },
-	"RssAnon":      func(r *status) uint64 { return r.Mm.Pages.of(anonPages) },
-	"RssFile":      func(r *status) uint64 { return r.Mm.Pages.of(filePages) },
-	"RssShmem":     func(r *status) uint64 { return r.Mm.Pages.of(shmemPages) },
-	"VmData":       func(r *status) uint64 { return r.Mm.DataVm },
-	"VmStk":        func(r *status) uint64 { return r.Mm.StackVm },
+	"VmHWM":        func(r *status) uint64 { return max(r.Mm.HiwaterRss, r.Mm.Sizes.Pages.resident()) },
+	"VmRSS":        func(r *status) uint64 { return r.Mm.Sizes.Pages.resident() },
+	"RssAnon":      func(r *status) uint64 { return r.Mm.Sizes.Pages.of(anonPages) },
+	"RssFile":      func(r *status) uint64 { return r.Mm.Sizes.Pages.of(filePages) },
+	"RssShmem":     func(r *status) uint64 { return r.Mm.Sizes.Pages.of(shmemPages) },
+	"VmData":       func(r *status) uint64 { return r.Mm.Sizes.DataVm },
+	"VmStk":        func(r *status) uint64 { return r.Mm.Sizes.StackVm },
 	"VmExe":        executable,
 	"VmLib":        func(r *status) uint64 { return r.Mm.ExecVm - executable(r) },
-	"VmSwap":       func(r *status) uint64 { return r.Mm.Pages.of(swapEntries) },
+	"VmSwap":       func(r *status) uint64 { return r.Mm.Sizes.Pages.of(swapEntries) },
 	"HugetlbPages": func(r *status) uint64 { return r.Mm.Hugetlb },
 }
 
 // executable is the code of the program itself; what else is executable is libraries.
 func executable(r *status) uint64 {
-	return min(textBytes(r.Mm.StartCode, r.Mm.EndCode)/pageSize, r.Mm.ExecVm)
+	return min(r.Mm.Sizes.text(), r.Mm.ExecVm)
 }
 
 // statusSets are those that are a set of signals or capabilities.

@@ -89,7 +89,7 @@ func TestStatus(t *testing.T) {
 	r.Task.AtomicFlags = 1<<storeBypassDisabled | 1<<indirectBranchForceDisable
 	r.Task.Features = 3
 	r.Mm.Present, r.Mm.ThpDisabled, r.Mm.UntagMask = 1, 1, 0x8000
-	r.Mm.TotalVm, r.Mm.ExecVm, r.Mm.StartCode, r.Mm.EndCode = 10<<30/pageSize, 8, 0, 3*pageSize-1
+	r.Mm.Sizes.TotalVm, r.Mm.ExecVm, r.Mm.Sizes.StartCode, r.Mm.Sizes.EndCode = 10<<30/pageSize, 8, 0, 3*pageSize-1
 	r.Masks.Cpus[0] = 1
 	e := asEntry(t, &r,
 		item(itemPids, taskPidsItem{Tgid: 5, Pid: 5}, 24), item(itemPids, taskPidsItem{Tgid: 1, Pid: 1}, 24),

@@ -34,9 +34,10 @@ EXPORT_RECORD(hierarchy_item);
 EXPORT_RECORD(groups_item);
 EXPORT_RECORD(pids_item);
 EXPORT_RECORD(arguments_item);
-EXPORT_RECORD(cgroup_args);
+EXPORT_RECORD(task_args);
+EXPORT_RECORD(sizes);
 
-ARGS(cgroup_args);
+ARGS(task_args);
 
 #define SIGNAL_STOP_STOPPED 0x00000001
 #define SIGNAL_GROUP_EXIT 0x00000004
@@ -48,19 +49,25 @@ static __always_inline s32 tty_nr(struct tty_struct *tty)
 	return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12); /* new_encode_dev() */
 }
 
+static __always_inline void write_id(struct seq_file *seq, struct task_struct *t)
+{
+	struct id_record r = {};
+
+	START_RECORD(&r, t);
+	r.euid = t->real_cred->euid.val;
+	r.egid = t->real_cred->egid.val;
+	bpf_seq_write(seq, &r, sizeof(r));
+}
+
 /* One record for each process: what a directory of processes lists. */
 SEC("iter/task")
 int id_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
-	struct id_record r = {};
 
 	if (!t || t->pid != t->tgid)
 		return 0;
-	START_RECORD(&r, t);
-	r.euid = t->real_cred->euid.val;
-	r.egid = t->real_cred->egid.val;
-	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	write_id(ctx->meta->seq, t);
 	return 0;
 }
 
@@ -133,7 +140,7 @@ SEC("iter/task")
 int cgroup_process_rows(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
-	struct cgroup_args *args = args_of_run();
+	struct task_args *args = args_of_run();
 
 	if (!t || t->pid != t->tgid || !args || !in_cgroup(t, args))
 		return 0;
@@ -182,7 +189,7 @@ static __always_inline void load_early(struct task_struct *t)
 #undef TOUCH
 }
 
-static __always_inline void write_stat_task(struct seq_file *seq, struct task_struct *t)
+static __always_inline void write_stat_task(struct seq_file *seq, struct task_struct *t, u32 kind)
 {
 	struct signal_struct *sig = t->signal;
 	struct stat_task r = {};
@@ -190,7 +197,7 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 	struct sums sums;
 
 	START_RECORD(&r, t);
-	r.item.size = sizeof(struct stat_record);
+	r.item = (struct item){ .kind = kind, .size = sizeof(struct stat_record) };
 	r.state = task_state(t);
 	r.exit_state = t->exit_state;
 	r.flags = t->flags;
@@ -263,6 +270,13 @@ static __always_inline void write_stat_mm(struct seq_file *seq, struct task_stru
 }
 
 /* What do_task_stat() of fs/proc/array.c prints, of a whole process. */
+static __always_inline void write_stat(struct seq_file *seq, struct task_struct *t, u32 kind)
+{
+	load_early(t);
+	write_stat_task(seq, t, kind);
+	write_stat_mm(seq, t);
+}
+
 SEC("iter/task")
 int stat_records(struct bpf_iter__task *ctx)
 {
@@ -270,9 +284,9 @@ int stat_records(struct bpf_iter__task *ctx)
 
 	if (!t || t->pid != t->tgid)
 		return 0;
-	load_early(t);
-	write_stat_task(ctx->meta->seq, t);
-	write_stat_mm(ctx->meta->seq, t);
+	write_stat(ctx->meta->seq, t, ITEM_RECORD);
 	write_kthread_item(ctx->meta->seq, t);
 	return 0;
 }
+
+#include "sweep.h"

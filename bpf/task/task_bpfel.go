@@ -21,13 +21,6 @@ type taskArgumentsItem struct {
 	Data   [264]int8
 }
 
-type taskCgroupArgs struct {
-	_         structs.HostLayout
-	Id        uint64
-	Hierarchy uint32
-	Level     uint32
-}
-
 type taskCgroupItem struct {
 	_    structs.HostLayout
 	Item taskItem
@@ -177,6 +170,18 @@ type taskRowRecord struct {
 	Comm         [16]int8
 }
 
+type taskSizes struct {
+	_          structs.HostLayout
+	TotalVm    uint64
+	DataVm     uint64
+	StackVm    uint64
+	StartCode  uint64
+	EndCode    uint64
+	Pages      taskPageCounts
+	Incomplete uint32
+	Pad        uint32
+}
+
 type taskStatRecord struct {
 	_    structs.HostLayout
 	Task struct {
@@ -238,17 +243,10 @@ type taskStatRecord struct {
 }
 
 type taskStatmRecord struct {
-	_          structs.HostLayout
-	Item       taskItem
-	Key        taskTaskKey
-	TotalVm    uint64
-	DataVm     uint64
-	StackVm    uint64
-	StartCode  uint64
-	EndCode    uint64
-	Pages      taskPageCounts
-	Incomplete uint32
-	Pad        uint32
+	_     structs.HostLayout
+	Item  taskItem
+	Key   taskTaskKey
+	Sizes taskSizes
 }
 
 type taskStatusRecord struct {
@@ -296,29 +294,33 @@ type taskStatusRecord struct {
 	Mm struct {
 		_           structs.HostLayout
 		Present     uint32
-		Incomplete  uint32
 		DumpingCore uint32
 		ThpDisabled uint32
+		Pad         uint32
 		HiwaterVm   uint64
-		TotalVm     uint64
 		LockedVm    uint64
 		PinnedVm    uint64
 		HiwaterRss  uint64
-		DataVm      uint64
-		StackVm     uint64
 		ExecVm      uint64
-		StartCode   uint64
-		EndCode     uint64
 		PageTables  uint64
 		Hugetlb     uint64
 		UntagMask   uint64
-		Pages       taskPageCounts
+		Sizes       taskSizes
 	}
 	Masks struct {
 		_    structs.HostLayout
 		Cpus [16]uint64
 		Mems [16]uint64
 	}
+}
+
+type taskTaskArgs struct {
+	_         structs.HostLayout
+	Cgroup    uint64
+	Hierarchy uint32
+	Level     uint32
+	Files     uint32
+	Pad       uint32
 }
 
 type taskTaskKey struct {
@@ -345,6 +347,7 @@ const (
 	taskProgStatRecords       = "stat_records"
 	taskProgStatmRecords      = "statm_records"
 	taskProgStatusRecords     = "status_records"
+	taskProgSweepRecords      = "sweep_records"
 	taskProgThreadRows        = "thread_rows"
 )
 
@@ -401,6 +404,7 @@ type taskProgramSpecs struct {
 	StatRecords       *ebpf.ProgramSpec `ebpf:"stat_records"`
 	StatmRecords      *ebpf.ProgramSpec `ebpf:"statm_records"`
 	StatusRecords     *ebpf.ProgramSpec `ebpf:"status_records"`
+	SweepRecords      *ebpf.ProgramSpec `ebpf:"sweep_records"`
 	ThreadRows        *ebpf.ProgramSpec `ebpf:"thread_rows"`
 }
 
@@ -470,6 +474,7 @@ type taskPrograms struct {
 	StatRecords       *ebpf.Program `ebpf:"stat_records"`
 	StatmRecords      *ebpf.Program `ebpf:"statm_records"`
 	StatusRecords     *ebpf.Program `ebpf:"status_records"`
+	SweepRecords      *ebpf.Program `ebpf:"sweep_records"`
 	ThreadRows        *ebpf.Program `ebpf:"thread_rows"`
 }
 
@@ -486,6 +491,7 @@ func (p *taskPrograms) Close() error {
 		p.StatRecords,
 		p.StatmRecords,
 		p.StatusRecords,
+		p.SweepRecords,
 		p.ThreadRows,
 	)
 }
