@@ -119,7 +119,7 @@ func (m *mounting) serveProc(a *fs.Assembly, c *fs.Connection, dir string) error
 		return err
 	}
 	proc, err := procfs.New(procfs.Config{
-		Device: c.Device, Dir: dir, Native: root, Freshness: m.fresh(), AllowOther: m.allowOther, Log: m.log,
+		Device: c.Device, Dir: dir, Native: root, Source: sweeps{m.system}, Freshness: m.fresh(), AllowOther: m.allowOther, Log: m.log,
 	})
 	if err != nil {
 		return err
