@@ -34,16 +34,21 @@ func (s *server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 }
 
 func (s *server) Writev(cancel <-chan struct{}, in *fuse.WriteIn, data [][]byte) (uint32, fuse.Status) {
-	ctx, _ := request(cancel, &in.InHeader)
+	ctx, caller := request(cancel, &in.InHeader)
 	p := data[0]
 	if len(data) > 1 {
 		p = bytes.Join(data, nil)
+	}
+	f := s.handle(in.Fh)
+	if f.real != nil {
+		n, err := f.real.WriteAt(ctx, caller, p, int64(in.Offset))
+		return uint32(n), s.status("write", s.node(in.NodeId), "", err)
 	}
 	off := int64(in.Offset)
 	if in.Flags&unix.O_APPEND != 0 {
 		off = atEnd
 	}
-	if err := s.handle(in.Fh).w.WriteAt(ctx, p, off); err != nil {
+	if err := f.w.WriteAt(ctx, p, off); err != nil {
 		return 0, s.status("write", s.node(in.NodeId), "", err)
 	}
 	return uint32(len(p)), fuse.OK
@@ -122,7 +127,13 @@ func (s *server) objectsIn(dir *Node) (nodes []*Node) {
 // be written to takes new ones, as cp -p and install give them, and keeps its own.
 func (s *server) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
 	n := s.node(in.NodeId)
-	if n.tmpl.entry.Write == nil || n.IsDir() {
+	switch {
+	case n.isReal() && in.Valid&fuse.FATTR_MODE != 0:
+		return fuse.EPERM
+	case n.isReal(): // as in procfs, it changes nothing
+		s.fillAttr(n, &out.Attr)
+		return fuse.OK
+	case n.tmpl.entry.Write == nil || n.IsDir():
 		return fuse.EROFS
 	}
 	if size, ok := in.GetSize(); ok {
@@ -147,6 +158,9 @@ func (s *server) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, _ *fuse
 }
 
 func (s *server) Rmdir(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
+	if s.node(in.NodeId).isReal() {
+		return fuse.EPERM
+	}
 	return s.unfit(in.NodeId, fuse.EPERM)
 }
 
@@ -162,14 +176,23 @@ func (s *server) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, _ *fuse.E
 	return s.unfit(in.NodeId, fuse.EPERM)
 }
 
-func (s *server) Rename(_ <-chan struct{}, in *fuse.RenameIn, oldName, newName string) fuse.Status {
+func (s *server) Rename(cancel <-chan struct{}, in *fuse.RenameIn, oldName, newName string) fuse.Status {
+	ctx, caller := request(cancel, &in.InHeader)
+	if dir := s.node(in.Newdir); dir.isReal() {
+		if _, err := dir.Lookup(ctx, caller, newName); err == nil {
+			return fuse.EPERM
+		}
+	}
 	return s.unfit(in.NodeId, fuse.Status(unix.EXDEV))
 }
 
 // unfit answers what the tree does not do in a directory: with the status where
-// files can be made in it at all.
+// files can be made in it at all, and as procfs over a real one.
 func (s *server) unfit(dir uint64, status fuse.Status) fuse.Status {
-	if s.node(dir).creates() == nil {
+	switch n := s.node(dir); {
+	case n.isReal():
+		return fuse.ENOENT
+	case n.creates() == nil:
 		return fuse.EROFS
 	}
 	return status

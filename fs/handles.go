@@ -19,11 +19,12 @@ type listing struct {
 	entries []fuse.DirEntry
 }
 
-// handle is an open file, to be read, written or both.
+// handle is an open file, to be read, written or both; or a real one.
 type handle struct {
-	r  *Reader
-	w  *Writer
-	by Caller
+	r    *Reader
+	w    *Writer
+	real *File
+	by   Caller
 }
 
 func (s *server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
@@ -49,6 +50,10 @@ func (s *server) openFile(ctx context.Context, n *Node, c Caller, flags uint32) 
 	}()
 	f.by = c
 	access := flags & unix.O_ACCMODE
+	if n.passed() || n.isReal() && access != unix.O_RDONLY {
+		f.real, err = n.OpenReal(ctx, c, flags)
+		return f, err
+	}
 	if access != unix.O_RDONLY {
 		f.w, err = n.OpenWriter(ctx, c, flags&unix.O_TRUNC != 0)
 	}
@@ -80,12 +85,15 @@ func (s *server) handle(fh uint64) handle {
 
 func (s *server) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	defer s.stats.Read.since(time.Now())
-	ctx, _ := request(cancel, &in.InHeader)
+	ctx, caller := request(cancel, &in.InHeader)
 	var n int
 	var err error
-	if f := s.handle(in.Fh); f.r != nil {
+	switch f := s.handle(in.Fh); {
+	case f.real != nil:
+		n, err = f.real.ReadAt(ctx, caller, buf, int64(in.Offset))
+	case f.r != nil:
 		n, err = f.r.ReadAt(ctx, buf, int64(in.Offset))
-	} else {
+	default:
 		n, err = f.w.ReadAt(buf, int64(in.Offset))
 	}
 	s.stats.Bytes.Add(uint64(n))
@@ -100,8 +108,11 @@ func (s *server) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	f := s.files[in.Fh]
 	delete(s.files, in.Fh)
 	s.mu.Unlock()
-	if f.r != nil {
+	switch {
+	case f.r != nil:
 		f.r.Close()
+	case f.real != nil:
+		f.real.Close()
 	}
 	s.quotas.close(f.by)
 	s.stats.Closes.Add(1)

@@ -19,6 +19,7 @@ type Node struct {
 	name   string
 	object Object // of a template that stands for objects
 	ino    uint64
+	real   *unix.Stat_t // of the real twin, when there is one
 }
 
 // rootIno is FUSE_ROOT_ID.
@@ -62,6 +63,8 @@ func (n *Node) Name() string { return n.name }
 // Mode is the node's type and permissions.
 func (n *Node) Mode() uint32 {
 	switch e := &n.tmpl.entry; {
+	case n.real != nil:
+		return n.real.Mode
 	case e.Open != nil && !n.object.Dir:
 		return unix.S_IFREG | n.permissions(0o444, e.Write != nil)
 	case e.Link != nil:
@@ -98,6 +101,9 @@ func (n *Node) Static() bool {
 
 // nlink counts as procfs does: two for a directory, and its fixed directories.
 func (n *Node) nlink() uint32 {
+	if n.real != nil {
+		return uint32(n.real.Nlink)
+	}
 	if !n.IsDir() {
 		return 1
 	}
@@ -112,6 +118,9 @@ func (n *Node) nlink() uint32 {
 
 // owner is that of the innermost object on the path, else root.
 func (n *Node) owner() (uid, gid uint32) {
+	if n.real != nil {
+		return n.real.Uid, n.real.Gid
+	}
 	objects := n.objects()
 	if len(objects) == 0 || n.private() {
 		return 0, 0
@@ -139,7 +148,7 @@ func (n *Node) Lookup(ctx context.Context, c Caller, name string) (*Node, error)
 		return nil, unix.ENOTDIR
 	}
 	if t := n.tmpl.fixed(name); t != nil {
-		return n.newNode(t, name, Object{}), nil
+		return n.instance(ctx, c, t, name, Object{})
 	}
 	if t := n.tmpl.object; t != nil {
 		for o, err := range t.entry.Objects(ctx, n.request(c), name) {
@@ -147,17 +156,30 @@ func (n *Node) Lookup(ctx context.Context, c Caller, name string) (*Node, error)
 				return nil, err
 			}
 			if o.Name == name {
-				return n.newNode(t, name, o), nil
+				return n.instance(ctx, c, t, name, o)
 			}
 		}
+	} else if n.isReal() {
+		return n.lookupReal(ctx, c, passed, name, Object{})
 	}
 	return nil, unix.ENOENT
+}
+
+// instance is the entry of the directory that a template describes.
+func (n *Node) instance(ctx context.Context, c Caller, t *template, name string, o Object) (*Node, error) {
+	if t.entry.Real || t.entry.Native != nil {
+		return n.lookupReal(ctx, c, t, name, o)
+	}
+	return n.newNode(t, name, o), nil
 }
 
 // List returns the entries of a directory, the fixed ones first.
 func (n *Node) List(ctx context.Context, c Caller) ([]*Node, error) {
 	if !n.IsDir() {
 		return nil, unix.ENOTDIR
+	}
+	if n.isReal() && n.tmpl.object == nil {
+		return n.listReal(ctx, c)
 	}
 	var nodes []*Node
 	for _, t := range n.tmpl.children {
@@ -181,6 +203,15 @@ func (n *Node) Open(ctx context.Context, c Caller) (*Reader, error) {
 	if n.IsDir() {
 		return nil, unix.EISDIR
 	}
+	if n.passed() && n.Mode()&unix.S_IFMT == unix.S_IFREG {
+		return newReader(ctx, func(ctx context.Context) (Stream, error) {
+			f, err := n.OpenReal(ctx, c, unix.O_RDONLY)
+			if err != nil {
+				return nil, err
+			}
+			return f.stream(c), nil
+		})
+	}
 	if n.tmpl.entry.Open == nil {
 		return nil, unix.ELOOP
 	}
@@ -190,6 +221,9 @@ func (n *Node) Open(ctx context.Context, c Caller) (*Reader, error) {
 
 // Readlink returns the content of a symbolic link.
 func (n *Node) Readlink(ctx context.Context, c Caller) (string, error) {
+	if n.passed() && n.Mode()&unix.S_IFMT == unix.S_IFLNK {
+		return n.readlinkReal(ctx, c)
+	}
 	if n.tmpl.entry.Link == nil {
 		return "", unix.EINVAL
 	}

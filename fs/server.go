@@ -130,10 +130,14 @@ func (s *server) Forget(id, lookups uint64) {
 	}
 }
 
-func (s *server) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	n := s.node(in.NodeId)
+func (s *server) GetAttr(cancel <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	ctx, caller := request(cancel, &in.InHeader)
 	if s.gone(in.NodeId) {
 		return fuse.ENOENT
+	}
+	n, err := s.node(in.NodeId).Refresh(ctx, caller)
+	if err != nil {
+		return s.status("stat", s.node(in.NodeId), "", err)
 	}
 	s.fillAttr(n, &out.Attr)
 	if in.Flags()&fuse.FUSE_GETATTR_FH != 0 {
@@ -154,6 +158,12 @@ func (s *server) fillAttr(n *Node, a *fuse.Attr) {
 	a.Nlink = n.nlink()
 	a.Uid, a.Gid = n.owner()
 	a.Size = n.object.Size
+	if st := n.real; st != nil {
+		a.Size = uint64(st.Size)
+		a.Atime, a.Mtime, a.Ctime = uint64(st.Atim.Sec), uint64(st.Mtim.Sec), uint64(st.Ctim.Sec)
+		a.Atimensec, a.Mtimensec, a.Ctimensec = uint32(st.Atim.Nsec), uint32(st.Mtim.Nsec), uint32(st.Ctim.Nsec)
+		return
+	}
 	modified := &s.stats.Started
 	if !n.object.Modified.IsZero() {
 		modified = &n.object.Modified

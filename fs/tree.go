@@ -30,6 +30,15 @@ type Entry struct {
 	// tree and by nothing else, so that the kernel can keep their entries.
 	Lasting bool
 
+	// Native opens the real directory that a directory, or that of an object, is laid
+	// over: it has the attributes and the entries of that, in its order, and all below
+	// it likewise. What the tree has an entry for, there or further down, is made by
+	// that; all else is passed through. Directories of objects have those alone.
+	Native func(ctx context.Context, r Request) (*Native, error)
+	// Real says of an entry below such a directory that it stands for a real one: it
+	// is there when that is, and is written to by that.
+	Real bool
+
 	// Exactly one of the four is set; only Objects may have Open beside it: the
 	// objects are files then, but for those that say they are directories.
 

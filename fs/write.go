@@ -25,6 +25,8 @@ func (n *Node) Create(ctx context.Context, c Caller, name string) (*Node, *Write
 	create := n.creates()
 	switch t := n.tmpl.object; {
 	case create != nil:
+	case n.isReal():
+		return nil, nil, unix.ENOENT // as procfs
 	case t != nil && t.entry.Write != nil:
 		return nil, nil, unix.ENOENT // there is none of that name to write to
 	default:
@@ -45,6 +47,8 @@ func (n *Node) Remove(ctx context.Context, c Caller, name string) error {
 	switch {
 	case err != nil:
 		return err
+	case n.isReal():
+		return unix.EPERM // as procfs
 	case child.tmpl.entry.Remove == nil:
 		return unix.EROFS
 	case child.IsDir():

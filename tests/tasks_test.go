@@ -138,7 +138,7 @@ func (m *mount) single(t testing.TB, file string) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
 	for _, name := range list(t, m.path("tasks")) {
-		if text, err := os.ReadFile(m.path("tasks/" + name + "/" + file)); err == nil && name != "self" {
+		if text, err := os.ReadFile(m.path("tasks/" + name + "/" + file)); err == nil && name != "self" && name != "thread-self" {
 			texts[name] = string(text)
 		}
 	}

@@ -4,6 +4,7 @@ package task
 
 import (
 	"bytes"
+	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/native"
 )
 
@@ -22,24 +24,46 @@ const maxNative = 8 << 20
 // cannot fill a record of. A process that has gone is ESRCH, and so is one whose
 // number another has by now; what is longer than any such file should be is E2BIG.
 func appendNative(dst []byte, key taskTaskKey, file string) ([]byte, error) {
-	dir, err := native.Openat(strconv.FormatUint(uint64(key.Tgid), 10), unix.O_PATH|unix.O_DIRECTORY)
+	dir, stat, err := openDir(key.Tgid, key.Start)
 	if err != nil {
 		return dst, gone(err)
 	}
 	defer unix.Close(dir)
-	// A file that is opened below dir is that of the process that dir is of.
-	var room [1024]byte
-	stat, err := appendFile(room[:0], dir, "stat")
-	if err != nil {
-		return dst, err
-	}
-	if startTicks(stat) != key.Start/nsPerTick {
-		return dst, unix.ESRCH
-	}
 	if file == "stat" {
 		return append(dst, stat...), nil
 	}
 	return appendFile(dst, dir, file)
+}
+
+// OpenDir opens, by O_PATH, the real directory of a process as the daemon numbers
+// it: what is opened below it is that process's. It is ENOENT when that has gone.
+func OpenDir(process bpf.Key) (*os.File, error) {
+	dir, _, err := openDir(process.ID, process.Birth)
+	if err == unix.ESRCH {
+		err = unix.ENOENT
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(dir), "process"), nil
+}
+
+// openDir is OpenDir of the process that began then, and returns its stat, which
+// tells so.
+func openDir(pid uint32, start uint64) (dir int, stat []byte, err error) {
+	dir, err = native.Openat(strconv.FormatUint(uint64(pid), 10), unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return -1, nil, err
+	}
+	stat, err = appendFile(make([]byte, 0, 1024), dir, "stat")
+	if err == nil && startTicks(stat) != start/nsPerTick {
+		err = unix.ESRCH
+	}
+	if err != nil {
+		unix.Close(dir)
+		return -1, nil, err
+	}
+	return dir, stat, nil
 }
 
 // startTicks is field 22 of stat; 0 when that is torn.

@@ -17,7 +17,13 @@ import (
 
 // callerEntries are the entries that depend on who asks and on nothing else.
 func callerEntries() []fs.Entry {
-	return []fs.Entry{{Path: "tasks/self", Link: func(_ context.Context, r fs.Request) (string, error) { return tgid(r.TID) }}}
+	return []fs.Entry{
+		{Path: "tasks/self", Link: func(_ context.Context, r fs.Request) (string, error) { return tgid(r.TID) }},
+		{Path: "tasks/thread-self", Link: func(_ context.Context, r fs.Request) (string, error) {
+			process, err := tgid(r.TID)
+			return fmt.Sprintf("%s/task/%d", process, r.TID), err
+		}},
+	}
 }
 
 // self is this process as a caller, for reads without a mount.

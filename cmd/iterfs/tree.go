@@ -73,11 +73,11 @@ func (s *system) tree(more ...fs.Entry) (*fs.Tree, error) {
 	for _, t := range s.present {
 		for _, o := range t.Objects {
 			objects := s.objects(t, &o)
-			entries = append(entries, fs.Entry{Path: o.Path, Objects: objects})
+			entries = append(entries, fs.Entry{Path: o.Path, Objects: objects, Native: nativeOf(o.Path)})
 			entries = append(entries, s.iterEntriesOf(o.Path, objects)...)
 		}
 		for _, f := range t.Files {
-			entries = append(entries, fs.Entry{Path: f.Path, Mode: f.Mode, Open: s.open(t, &f, bpf.Text)})
+			entries = append(entries, fs.Entry{Path: f.Path, Mode: f.Mode, Real: isReal(f.Path), Open: s.open(t, &f, bpf.Text)})
 			if f.HasJSON() {
 				entries = append(entries, fs.Entry{Path: f.Path + ".json", Mode: f.Mode, Open: s.open(t, &f, bpf.JSON)})
 			}

@@ -22,8 +22,8 @@ const longestRead = 64 << 10
 // unread are files whose content is not asked for: reading takes from others, or waits.
 var unread = map[string]bool{"kmsg": true, "kcore": true, "mem": true, "pagemap": true}
 
-// observe asks all of a path.
-func observe(path string) facts {
+// observe asks all of a path; with texts it does not follow links to objects.
+func observe(path string, texts bool) facts {
 	f := facts{}
 	var own, target unix.Stat_t
 	if f.err("lstat", unix.Lstat(path, &own)) {
@@ -34,6 +34,9 @@ func observe(path string) facts {
 	n, err := unix.Readlink(path, link)
 	if !f.err("readlink", err) {
 		f["readlink"] = string(link[:n])
+		if texts && isMagic(path) {
+			return f
+		}
 	}
 	if f.err("stat", unix.Stat(path, &target)) {
 		return f

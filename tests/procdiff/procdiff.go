@@ -26,6 +26,11 @@ type Comparison struct {
 	// process without net/, and of its threads without fd/: name them to have them),
 	// Paths are compared alone. "." is Root.
 	Trees, Paths []string
+	// Added are names that directories have behind the kernel's own.
+	Added []string
+	// Texts says that what procfs has links to objects for are links that tell the
+	// same and lead where that leads.
+	Texts bool
 	// UID and GID are those of the reader, if they are not the caller's.
 	UID, GID uint32
 }
@@ -84,7 +89,8 @@ func compare(c Comparison) (*Report, error) {
 // compare looks at the path in the kernel's own, in the other, and in the kernel's
 // own again: what both agree on must be the same.
 func (c *Comparison) compare(path string, r *Report) (different, moving []string) {
-	before, got, after := observe(filepath.Join(native, path)), observe(filepath.Join(c.Root, path)), observe(filepath.Join(native, path))
+	before, got, after := c.observe(native, path), c.observe(c.Root, path), c.observe(native, path)
+	c.takeAdded(got)
 	for _, first := range []string{"lstat fails", "stat fails"} {
 		if agreed, _ := agree(before[first], got[first], after[first]); !agreed {
 			return []string{fmt.Sprintf("%s: %s is %s, want %s", path, first, got[first], before[first])}, nil
@@ -114,6 +120,27 @@ func (c *Comparison) compare(path string, r *Report) (different, moving []string
 		}
 	}
 	return different, moving
+}
+
+func (c *Comparison) observe(root, path string) facts {
+	return observe(filepath.Join(root, path), c.Texts)
+}
+
+// takeAdded takes the names that are added out of a listing: they are the last.
+func (c *Comparison) takeAdded(f facts) {
+	for _, question := range []string{"list", "list types"} {
+		lines := strings.Split(f[question], "\n")
+		for n := len(lines); n > 0; n-- {
+			name, _, _ := strings.Cut(lines[n-1], " ")
+			if !slices.Contains(c.Added, name) {
+				break
+			}
+			lines = lines[:n-1]
+		}
+		if _, listed := f[question]; listed {
+			f[question] = strings.Join(lines, "\n")
+		}
+	}
 }
 
 // elsewhere is what a process shares with others and its threads with it: it is not

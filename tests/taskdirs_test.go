@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tests
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/tests/procdiff"
+	"github.com/iterfs/iterfs/tests/zoo"
+)
+
+// Everything in the directory of a process is as in that of procfs: what iterators
+// make, what is passed through, and what cannot be read.
+func TestProcessDirectories(t *testing.T) {
+	m := newMount(t)
+	compareWithProc(t, procdiff.Comparison{
+		Root: m.path("tasks"), Trees: processTrees(t), Texts: true,
+		Added: []string{"threads", "threads.json", "files", "files.json", "sockets", "sockets.json", "vmas", "vmas.json", "iters"},
+	})
+}
+
+// processTrees are those of zooTrees that have a place below tasks: all of them, or
+// a few where all take minutes.
+func processTrees(t *testing.T) (trees []string) {
+	if os.Getenv("ITERFS_VM") != "" {
+		for _, kind := range []string{"odd threads", "zombie leader", "zombie", "other user", "pid namespace"} {
+			trees = append(trees, strconv.Itoa(zoo.One(t, kind)))
+		}
+		return append(trees, "2", trees[0]+"/net", fmt.Sprintf("%s/task/%[1]s/net", trees[0]))
+	}
+	return slices.DeleteFunc(zooTrees(t), func(tree string) bool { return strings.HasSuffix(tree, "self") })
+}
+
+// thread-self is the thread that asks.
+func TestThreadSelf(t *testing.T) {
+	m := newMount(t)
+	pid := strconv.Itoa(os.Getpid())
+	tids := map[string]bool{}
+	for range 20 {
+		link, err := os.Readlink(m.path("tasks/thread-self"))
+		process, tid, found := strings.Cut(link, "/task/")
+		if err != nil || !found || process != pid {
+			t.Fatalf("thread-self is %q, %v", link, err)
+		}
+		tids[tid] = true
+	}
+	for tid := range tids {
+		if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%s", tid)); err != nil {
+			t.Errorf("no thread %s: %v", tid, err)
+		}
+	}
+}
+
+// A process that ends takes its names along; what was open tells of it, as natively.
+func TestEndedProcessDirectory(t *testing.T) {
+	m := newMount(t)
+	child := exec.Command("sleep", "1000")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := strconv.Itoa(child.Process.Pid)
+	type opened struct {
+		name       string
+		real, ours *os.File
+	}
+	var files []opened
+	for _, name := range []string{"stat", "environ", "maps", "mountinfo", "oom_score", "task/" + pid + "/stat", "task/" + pid + "/children", "wchan", "syscall", "fdinfo", "task", "attr", "ns", "."} {
+		real, err := os.Open("/proc/" + pid + "/" + name)
+		if err != nil {
+			continue // another kernel
+		}
+		ours, err := os.Open(m.path("tasks/" + pid + "/" + name))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		defer real.Close()
+		defer ours.Close()
+		files = append(files, opened{name, real, ours})
+	}
+	child.Process.Kill()
+	child.Wait()
+	answer := func(f *os.File) (errno unix.Errno) {
+		info, _ := f.Stat()
+		var err error
+		if info != nil && info.IsDir() {
+			_, err = f.Readdirnames(-1)
+		} else {
+			_, err = io.ReadAll(f)
+		}
+		errors.As(err, &errno)
+		return errno
+	}
+	for _, f := range files {
+		var want, got unix.Stat_t
+		if unix.Fstat(int(f.real.Fd()), &want) == nil {
+			if err := unix.Fstat(int(f.ours.Fd()), &got); err != nil || got.Mode != want.Mode || got.Uid != want.Uid || got.Size != want.Size {
+				t.Errorf("%s of an ended process: mode %o, owner %d, size %d, want %o, %d, %d: %v", f.name, got.Mode, got.Uid, got.Size, want.Mode, want.Uid, want.Size, err)
+			}
+		}
+		if want, got := answer(f.real), answer(f.ours); got != want {
+			t.Errorf("%s of an ended process: %v, want %v", f.name, got, want)
+		}
+		if _, err := os.Lstat(m.path("tasks/" + pid + "/" + f.name)); !errors.Is(err, unix.ENOENT) {
+			t.Errorf("%s of an ended process is still there: %v", f.name, err)
+		}
+	}
+}
