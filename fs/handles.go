@@ -27,9 +27,9 @@ type handle struct {
 	by   Caller
 }
 
-func (s *server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+func (s *server) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	defer s.stats.Open.since(time.Now())
-	ctx, caller := request(cancel, &in.InHeader)
+	ctx, caller := brief(&in.InHeader)
 	n := s.node(in.NodeId)
 	f, err := s.openFile(ctx, n, caller, in.Flags)
 	if err != nil {
@@ -134,9 +134,9 @@ func (s *server) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) 
 // ReadDir answers from the listing that was made when the directory was last
 // read from its start: a rewound directory is listed anew, and a reader who takes
 // long neither misses nor repeats an entry.
-func (s *server) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+func (s *server) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	defer s.stats.List.since(time.Now())
-	ctx, caller := request(cancel, &in.InHeader)
+	ctx, caller := brief(&in.InHeader)
 	s.mu.Lock()
 	l := s.dirs[in.Fh]
 	s.mu.Unlock()

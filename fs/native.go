@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -124,7 +125,12 @@ func (f *File) write(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// await waits for what is done with the caller's rights, or for the end of ctx.
+// patience is how long a caller who got a signal waits on: the kernel, too, answers
+// most of what it is asked at once, and EINTR is no answer that readers expect.
+const patience = time.Second
+
+// await waits for what is done with the caller's rights, and not for ever once ctx
+// has ended.
 func (f *File) await(ctx context.Context, c Caller, write bool, do func() (int, error)) (int, error) {
 	type result struct {
 		n   int
@@ -138,15 +144,20 @@ func (f *File) await(ctx context.Context, c Caller, write bool, do func() (int, 
 		}
 		done <- r
 	}()
+	var r result
 	select {
-	case r := <-done:
-		if r.n > 0 {
-			return r.n, nil // an error comes again with the next part
-		}
-		return 0, Told(r.err) // it is the kernel's answer
+	case r = <-done:
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		select {
+		case r = <-done:
+		case <-time.After(patience):
+			return 0, ctx.Err()
+		}
 	}
+	if r.n > 0 {
+		return r.n, nil // an error comes again with the next part
+	}
+	return 0, Told(r.err) // it is the kernel's answer
 }
 
 // stream is the content of the file, read through from its beginning.

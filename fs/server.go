@@ -3,6 +3,7 @@
 package fs
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -88,9 +89,16 @@ func request(cancel <-chan struct{}, h *fuse.InHeader) (*fuse.Context, Caller) {
 	return &fuse.Context{Caller: h.Caller, Cancel: cancel}, Caller{UID: h.Uid, GID: h.Gid, TID: h.Pid}
 }
 
-func (s *server) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+// brief is request where the answer takes no time: it is given whatever signals the
+// caller gets meanwhile, as no program expects EINTR there.
+func brief(h *fuse.InHeader) (context.Context, Caller) {
+	_, c := request(nil, h)
+	return context.Background(), c
+}
+
+func (s *server) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	defer s.stats.Lookup.since(time.Now())
-	ctx, caller := request(cancel, h)
+	ctx, caller := brief(h)
 	dir := s.node(h.NodeId)
 	n, err := dir.Lookup(ctx, caller, name)
 	if err != nil {
@@ -130,8 +138,8 @@ func (s *server) Forget(id, lookups uint64) {
 	}
 }
 
-func (s *server) GetAttr(cancel <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	ctx, caller := request(cancel, &in.InHeader)
+func (s *server) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	ctx, caller := brief(&in.InHeader)
 	if s.gone(in.NodeId) {
 		return fuse.ENOENT
 	}
@@ -171,8 +179,8 @@ func (s *server) fillAttr(n *Node, a *fuse.Attr) {
 	a.SetTimes(modified, modified, modified)
 }
 
-func (s *server) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
-	ctx, caller := request(cancel, h)
+func (s *server) Readlink(_ <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
+	ctx, caller := brief(h)
 	n := s.node(h.NodeId)
 	target, err := n.Readlink(ctx, caller)
 	return []byte(target), s.status("read link", n, "", err)

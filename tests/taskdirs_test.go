@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,16 +28,25 @@ func TestProcessDirectories(t *testing.T) {
 	})
 }
 
-// processTrees are those of zooTrees that have a place below tasks: all of them, or
-// a few where all take minutes.
+// processTrees are all animals or, where these take minutes, a few.
 func processTrees(t *testing.T) (trees []string) {
-	if os.Getenv("ITERFS_VM") != "" {
-		for _, kind := range []string{"odd threads", "zombie leader", "zombie", "other user", "pid namespace"} {
-			trees = append(trees, strconv.Itoa(zoo.One(t, kind)))
-		}
-		return append(trees, "2", trees[0]+"/net", fmt.Sprintf("%s/task/%[1]s/net", trees[0]))
+	kinds := map[string]int{}
+	if os.Getenv("ITERFS_VM") == "" {
+		kinds = zoo.New(t)
 	}
-	return slices.DeleteFunc(zooTrees(t), func(tree string) bool { return strings.HasSuffix(tree, "self") })
+	kinds["kernel thread"] = 2
+	for _, kind := range []string{"odd threads", "zombie leader", "zombie", "other user", "pid namespace"} {
+		if kinds[kind] == 0 {
+			kinds[kind] = zoo.One(t, kind)
+		}
+	}
+	for _, pid := range kinds {
+		trees = append(trees, strconv.Itoa(pid))
+	}
+	for _, tid := range list(t, fmt.Sprintf("/proc/%d/task", kinds["odd threads"])) {
+		trees = append(trees, fmt.Sprintf("%d/task/%s/fd", kinds["odd threads"], tid), fmt.Sprintf("%d/task/%s/net", kinds["odd threads"], tid))
+	}
+	return append(trees, fmt.Sprintf("%d/net", kinds["other user"]), fmt.Sprintf("%d/net", kinds["zombie"]))
 }
 
 // thread-self is the thread that asks.

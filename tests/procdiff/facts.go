@@ -34,9 +34,9 @@ func observe(path string, texts bool) facts {
 	n, err := unix.Readlink(path, link)
 	if !f.err("readlink", err) {
 		f["readlink"] = string(link[:n])
-		if texts && isMagic(path) {
-			return f
-		}
+	}
+	if texts && isMagic(path) {
+		return f
 	}
 	if f.err("stat", unix.Stat(path, &target)) {
 		return f
@@ -159,5 +159,5 @@ func readIn(fd, size int) (string, error) {
 		}
 		content = append(content, buffer[:n]...)
 	}
-	return string(content), nil
+	return string(content[:min(len(content), longestRead)]), nil
 }
