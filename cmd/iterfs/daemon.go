@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 
+	sd "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 )
 
@@ -80,7 +81,8 @@ func ignoreExit(err error) error {
 	return err
 }
 
-// parent is the process that waits for a daemon; nil in the foreground.
+// parent is the process that waits for a daemon; nil in the foreground, where the
+// service manager may wait.
 type parent struct{ pipe *os.File }
 
 // logger returns where sentences go, and the parent that waits for the tree.
@@ -99,7 +101,20 @@ func logger() (*slog.Logger, *parent) {
 	return slog.New(slog.NewTextHandler(w, nil)), p
 }
 
-func (p *parent) ready() { p.report("ready") }
+func (p *parent) ready(log *slog.Logger) {
+	if p == nil {
+		tellServiceManager(sd.SdNotifyReady, log)
+	}
+	p.report("ready")
+}
+
+// tellServiceManager tells systemd, where it has started this process as a service of
+// Type=notify, and is nothing elsewhere.
+func tellServiceManager(state string, log *slog.Logger) {
+	if _, err := sd.SdNotify(false, state); err != nil {
+		log.Warn("the service manager cannot be told", "state", state, "error", err)
+	}
+}
 
 func (p *parent) failed(err error) { p.report(fmt.Sprint(err)) }
 

@@ -49,5 +49,6 @@ over as a tree of files, each made by a BPF program while it is read.`,
 	}
 	root.AddCommand(mountCommand(), umountCommand(), lsCommand(), catCommand(), pinCommand(), doctorCommand(), benchCommand(), versionCommand(),
 		mountHelperCommand(), umountHelperCommand())
+	root.InitDefaultCompletionCmd() // else it has it only once it runs, and the manual has not
 	return root
 }

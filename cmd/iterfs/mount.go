@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 
+	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
@@ -66,7 +67,7 @@ func serve(dir string, o *options) error {
 		if err != nil {
 			return err
 		}
-		parent.ready()
+		parent.ready(log)
 		return m.wait(signals, log)
 	}()
 	if err != nil {
@@ -83,6 +84,7 @@ func (m *mounted) wait(signals <-chan os.Signal, log *slog.Logger) error {
 		return nil
 	case <-signals:
 	}
+	tellServiceManager(sd.SdNotifyStopping, log)
 	err := fs.UnmountOwn(m.dir, m.devices, false)
 	if errors.Is(err, unix.EBUSY) {
 		log.Warn("the tree is in use: detached, and served until its last file is closed or a second signal comes", "dir", m.dir)
