@@ -5,7 +5,9 @@ package fs
 import (
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/native"
@@ -13,12 +15,16 @@ import (
 
 // An Assembly is a mount with others in it, which are seen together or not at all.
 type Assembly struct {
+	// ReadOnly is for all that is mounted in it.
+	ReadOnly bool
+
 	root    int // a mount that is attached nowhere, like those that are put in it
 	devices []int
-	grafts  []graft
+	mounts  []graft
+	binds   []graft
 }
 
-// A graft is a mount, or what is at a path in one, that is to be at a path in another.
+// A graft is a mount, or what has a name in one, that is to be at a name in another.
 type graft struct {
 	from int
 	name string // "" for the mount itself
@@ -40,13 +46,13 @@ func (a *Assembly) Add(c *Connection, to int, at string) {
 
 // Put puts a mount on a directory of a mount that is in.
 func (a *Assembly) Put(mount, to int, at string) {
-	a.grafts = append(a.grafts, graft{mount, "", to, at})
+	a.mounts = append(a.mounts, graft{mount, "", to, at})
 }
 
 // Bind puts a file or directory of a mount that is in, with what is mounted below
 // it, on that of the same name in another.
 func (a *Assembly) Bind(from, to int, name string) {
-	a.grafts = append(a.grafts, graft{from, name, to, name})
+	a.binds = append(a.binds, graft{from, name, to, name})
 }
 
 // Devices are those of the filesystems in it.
@@ -97,17 +103,72 @@ func (a *Assembly) build() (tree int, err error) {
 	if err := moveMount(a.root, root, ""); err != nil {
 		return -1, err
 	}
-	for _, g := range a.grafts {
-		if err := g.apply(); err != nil {
-			return -1, fmt.Errorf("%s: %w", g.at, err)
-		}
-	}
-	// A copy of /proc and what is mounted in it would be told of mounts on /proc:
-	// of this one, too.
-	if err := makePrivate(a.root); err != nil {
-		return -1, fmt.Errorf("make the tree private: %w", err)
+	if err := a.fill(); err != nil {
+		return -1, err
 	}
 	return openTree(a.root, "")
+}
+
+// fill fills the tree, which is at / now. mount(2) and umount(2) take paths: no other
+// thread is in the directory that this one goes to.
+func (a *Assembly) fill() error {
+	if err := unix.Fchdir(a.root); err != nil {
+		return err
+	}
+	if err := apply(a.mounts); err != nil {
+		return err
+	}
+	// A copy of /proc and what is mounted there would be told of mounts on /proc: of
+	// this one, too.
+	if err := unix.Mount("", ".", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make the tree private: %w", err)
+	}
+	if err := dropAutomounts(); err != nil {
+		return err
+	}
+	if err := apply(a.binds); err != nil {
+		return err
+	}
+	if !a.ReadOnly {
+		return nil
+	}
+	attributes := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(a.root, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attributes); err != nil {
+		return fmt.Errorf("make all read-only, which Linux 5.12 can: %w", err)
+	}
+	return nil
+}
+
+// dropAutomounts unmounts from the tree what mounts something when it is looked at:
+// it would do so on /proc, and not here.
+func dropAutomounts() error {
+	top, err := mountedOn("/")
+	if err != nil {
+		return err
+	}
+	below, err := mountsBelow(top)
+	if err != nil {
+		return err
+	}
+	for _, m := range below {
+		isDone := slices.ContainsFunc(below, func(on *mountinfo.Info) bool { return on.Parent == m.ID })
+		if m.FSType != "autofs" || isDone {
+			continue
+		}
+		if err := unix.Unmount("."+m.Mountpoint, unix.UMOUNT_NOFOLLOW|unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmount the copy of %s: %w", m.Mountpoint, err)
+		}
+	}
+	return nil
+}
+
+func apply(grafts []graft) error {
+	for _, g := range grafts {
+		if err := g.apply(); err != nil {
+			return fmt.Errorf("%s: %w", g.at, err)
+		}
+	}
+	return nil
 }
 
 func (g graft) apply() error {
@@ -124,7 +185,7 @@ func (g graft) apply() error {
 
 // openTree copies the mounts from a place on; the copy is attached nowhere.
 func openTree(dir int, name string) (int, error) {
-	return unix.OpenTree(dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE|unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW)
+	return unix.OpenTree(dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE|unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT)
 }
 
 func moveMount(mount, dir int, name string) error {
@@ -133,15 +194,6 @@ func moveMount(mount, dir int, name string) error {
 		flags |= unix.MOVE_MOUNT_T_EMPTY_PATH
 	}
 	return unix.MoveMount(mount, "", dir, name, flags)
-}
-
-// makePrivate makes a mount and all in it private. mount(2) takes a path, before
-// Linux 5.12 has mount_setattr(2): the directory that this thread alone is in.
-func makePrivate(mount int) error {
-	if err := unix.Fchdir(mount); err != nil {
-		return err
-	}
-	return unix.Mount("", ".", "", unix.MS_REC|unix.MS_PRIVATE, "")
 }
 
 // NativeProcfs copies the daemon's /proc with what is mounted in it, or makes a new

@@ -45,6 +45,21 @@ func carriedBy(dir string) ([]*mountinfo.Info, error) {
 	if err != nil || top == nil {
 		return nil, err
 	}
+	below, err := mountsBelow(top)
+	if err != nil {
+		return nil, err
+	}
+	own := ownMounts(top, below)
+	for _, m := range below {
+		if !own(m) {
+			return nil, fmt.Errorf("%s is in use: a filesystem (%s) is mounted on %s: %w", dir, m.FSType, m.Mountpoint, unix.EBUSY)
+		}
+	}
+	return below, nil
+}
+
+// mountsBelow lists what is mounted on a mount and on that, and so on.
+func mountsBelow(top *mountinfo.Info) ([]*mountinfo.Info, error) {
 	all, err := mountTable(nil)
 	if err != nil {
 		return nil, err
@@ -57,14 +72,7 @@ func carriedBy(dir string) ([]*mountinfo.Info, error) {
 			}
 		}
 	}
-	below = below[1:]
-	own := ownMounts(top, below)
-	for _, m := range below {
-		if !own(m) {
-			return nil, fmt.Errorf("%s is in use: a filesystem (%s) is mounted on %s: %w", dir, m.FSType, m.Mountpoint, unix.EBUSY)
-		}
-	}
-	return below, nil
+	return below[1:], nil
 }
 
 // ownMounts tells the mounts that an iterfs carries from those of others: the
@@ -87,7 +95,8 @@ func ownMounts(top *mountinfo.Info, below []*mountinfo.Info) func(*mountinfo.Inf
 		path := strings.TrimPrefix(m.Mountpoint, proc)
 		d := device{m.Major, m.Minor}
 		twin, ok := in[path]
-		return m.Mountpoint == inTree || strings.HasPrefix(path, "/"+NativeName) || d == in[""] || ok && d == twin
+		isProc := m.Mountpoint == inTree && (m.FSType == fsType || m.FSType == "proc")
+		return isProc || strings.HasPrefix(path, "/"+NativeName) || d == in[""] || ok && d == twin
 	}
 }
 

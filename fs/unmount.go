@@ -3,11 +3,15 @@
 package fs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"golang.org/x/sys/unix"
 )
+
+// ErrOther is the error where another filesystem is mounted.
+var ErrOther = errors.New("not iterfs")
 
 // Unmount unmounts the iterfs on a directory, whichever daemon serves it, with all
 // that it carries. One in use is EBUSY and stays as it is, unless lazy: then open
@@ -26,7 +30,7 @@ func Unmount(dir string, lazy bool) error {
 	case top == nil:
 		return fmt.Errorf("nothing is mounted on %s", dir)
 	case top.FSType != fsType:
-		return fmt.Errorf("what is mounted on %s is %s, not iterfs: use umount", dir, top.FSType)
+		return fmt.Errorf("what is mounted on %s is %s, %w: use umount", dir, top.FSType, ErrOther)
 	}
 	if lazy {
 		return unmount(dir, unix.MNT_DETACH)

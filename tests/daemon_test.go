@@ -4,9 +4,11 @@ package tests
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,132 +39,191 @@ func list(t testing.TB, dir string) (names []string) {
 	return names
 }
 
-func isMounted(dir string) bool {
-	table, _ := os.ReadFile("/proc/self/mounts")
-	return strings.Contains(string(table), " "+dir+" fuse.iterfs ")
-}
-
-func TestDaemon(t *testing.T) {
-	need.Root(t)
-	dir := t.TempDir()
-	if out, errs, status := iterfs(t, "mount", "--daemon", dir); status != 0 || out+errs != "" {
-		t.Fatalf("mount --daemon: status %d, %q, %q", status, out, errs)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	if _, err := os.ReadFile(filepath.Join(dir, "README")); err != nil {
-		t.Errorf("it returned before the tree could be used: %v", err)
-	}
-	if _, errs, status := iterfs(t, "mount", dir); status != 1 || !oneLine(errs, "already mounted", "umount") {
-		t.Errorf("a second mount: status %d, %q", status, errs)
-	}
-	busy, err := os.Open(filepath.Join(dir, "tasks/table"))
+// mountsAt lists what is mounted on a directory and below, for this thread.
+func mountsAt(t testing.TB, dir string) (mounts []string) {
+	t.Helper()
+	table, err := os.ReadFile("/proc/thread-self/mountinfo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer busy.Close()
-	if _, errs, status := iterfs(t, "umount", dir); status != 1 || !oneLine(errs, "in use", "--lazy") {
-		t.Errorf("umount of a tree in use: status %d, %q", status, errs)
+	for line := range strings.Lines(string(table)) {
+		at := strings.Fields(line)[4]
+		if at == dir || strings.HasPrefix(at, dir+"/") {
+			_, kind, _ := strings.Cut(line, " - ")
+			mounts = append(mounts, at+" "+strings.Fields(kind)[0])
+		}
 	}
-	if _, errs, status := iterfs(t, "umount", "--lazy", dir); status != 0 {
-		t.Errorf("umount --lazy: %q", errs)
-	}
-	if isMounted(dir) {
-		t.Error("still mounted")
-	}
-	if n, err := busy.Read(make([]byte, 4096)); n == 0 || err != nil {
-		t.Errorf("an open file cannot be read to its end: %d, %v", n, err)
-	}
-	if _, errs, status := iterfs(t, "umount", dir); status != 1 || !oneLine(errs, "nothing is mounted") {
-		t.Errorf("umount twice: status %d, %q", status, errs)
+	slices.Sort(mounts)
+	return mounts
+}
+
+func isMounted(t testing.TB, dir string) bool { t.Helper(); return len(mountsAt(t, dir)) > 0 }
+
+// layouts are the layouts of a mount, each with files that can be kept open.
+var layouts = []struct {
+	option string
+	files  []string
+}{
+	{"layout=tree", []string{"tasks/table", "proc/self/stat", "proc/self/limits", "proc/uptime"}},
+	{"layout=proc", []string{"self/stat", "self/limits", "uptime"}},
+	{"hidepid=2", []string{"tasks/table", "proc/self/stat"}},
+}
+
+func eachLayout(t *testing.T, f func(t *testing.T, option string, files []string)) {
+	need.Root(t)
+	for _, l := range layouts {
+		t.Run(l.option, func(t *testing.T) { f(t, l.option, l.files) })
 	}
 }
 
-func TestSignalsUnmount(t *testing.T) {
-	need.Root(t)
-	for _, signal := range []unix.Signal{unix.SIGINT, unix.SIGTERM} {
+// startDaemon mounts in the foreground.
+func startDaemon(t *testing.T, option, dir string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(binary, "mount", "-o", option, dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return isMounted(t, dir) }, "not mounted")
+	return cmd
+}
+
+func TestDaemon(t *testing.T) {
+	eachLayout(t, func(t *testing.T, option string, files []string) {
 		dir := t.TempDir()
-		cmd := exec.Command(binary, "mount", dir)
-		if err := cmd.Start(); err != nil {
+		if out, errs, status := iterfs(t, "mount", "--daemon", "-o", option, dir); status != 0 || out+errs != "" {
+			t.Fatalf("mount --daemon: status %d, %q, %q", status, out, errs)
+		}
+		t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+		if _, errs, status := iterfs(t, "mount", "-o", option, dir); status != 1 || !oneLine(errs, "already mounted", "umount") {
+			t.Errorf("a second mount: status %d, %q", status, errs)
+		}
+		mounts := mountsAt(t, dir)
+		for _, name := range files {
+			busy, err := os.Open(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatalf("it returned before the tree could be used: %v", err)
+			}
+			if _, errs, status := iterfs(t, "umount", dir); status != 1 || !oneLine(errs, "in use", "--lazy") {
+				t.Errorf("umount while %s is in use: status %d, %q", name, status, errs)
+			}
+			if got := mountsAt(t, dir); !slices.Equal(got, mounts) {
+				t.Errorf("umount while %s is in use left %q of %q", name, got, mounts)
+			}
+			busy.Close()
+		}
+		busy, err := os.Open(filepath.Join(dir, files[0]))
+		if err != nil {
 			t.Fatal(err)
 		}
-		m := &mount{dir: dir, cmd: cmd}
-		m.await(t)
-		cmd.Process.Signal(signal)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%v: %v", signal, err)
+		defer busy.Close()
+		if _, errs, status := iterfs(t, "umount", "--lazy", dir); status != 0 {
+			t.Errorf("umount --lazy: %q", errs)
 		}
-		if isMounted(dir) {
-			t.Errorf("%v leaves the mount", signal)
+		if got := mountsAt(t, dir); len(got) > 0 {
+			t.Errorf("still mounted: %q", got)
 		}
+		if n, err := busy.Read(make([]byte, 4096)); n == 0 || err != nil {
+			t.Errorf("an open file cannot be read to its end: %d, %v", n, err)
+		}
+		if _, errs, status := iterfs(t, "umount", dir); status != 1 || !oneLine(errs, "nothing is mounted") {
+			t.Errorf("umount twice: status %d, %q", status, errs)
+		}
+	})
+}
+
+// What ends a mount leaves no mount, and ends the daemon.
+func TestDaemonEnds(t *testing.T) {
+	ends := map[string]func(cmd *exec.Cmd, dir string) error{
+		"SIGINT":        func(cmd *exec.Cmd, _ string) error { return cmd.Process.Signal(unix.SIGINT) },
+		"SIGTERM":       func(cmd *exec.Cmd, _ string) error { return cmd.Process.Signal(unix.SIGTERM) },
+		"umount -l":     func(_ *exec.Cmd, dir string) error { return unix.Unmount(dir, unix.MNT_DETACH) },
+		"iterfs umount": func(_ *exec.Cmd, dir string) error { return exec.Command(binary, "umount", dir).Run() },
+		"umount -R": func(_ *exec.Cmd, dir string) error {
+			for isMounted(t, dir) { // the last first
+				mounts := mountsAt(t, dir)
+				at, _, _ := strings.Cut(mounts[len(mounts)-1], " ")
+				if err := unix.Unmount(at, 0); err != nil {
+					return fmt.Errorf("unmount %s: %w", at, err)
+				}
+			}
+			return nil
+		},
 	}
+	eachLayout(t, func(t *testing.T, option string, _ []string) {
+		for name, end := range ends {
+			dir := t.TempDir()
+			cmd := startDaemon(t, option, dir)
+			if err := end(cmd, dir); err != nil {
+				t.Errorf("%s: %v", name, err)
+				unix.Unmount(dir, unix.MNT_DETACH)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if got := mountsAt(t, dir); len(got) > 0 {
+				t.Errorf("%s leaves %q", name, got)
+			}
+		}
+	})
 }
 
 // A signal while a file is open: the tree goes from its directory at once, the
 // file can be read on, and the daemon ends with its last close.
 func TestSignalWhileInUse(t *testing.T) {
-	need.Root(t)
-	dir := t.TempDir()
-	cmd := exec.Command(binary, "mount", dir)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	(&mount{dir: dir, cmd: cmd}).await(t)
-	f, err := os.Open(filepath.Join(dir, "tasks/stat"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Process.Signal(unix.SIGTERM)
-	eventually(t, func() bool { return !isMounted(dir) }, "still mounted")
-	if n, err := f.Read(make([]byte, 100)); n != 100 || err != nil {
-		t.Errorf("the open file gives %d bytes, %v", n, err)
-	}
-	f.Close()
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("the daemon ended with %v", err)
-	}
+	eachLayout(t, func(t *testing.T, option string, files []string) {
+		dir := t.TempDir()
+		cmd := startDaemon(t, option, dir)
+		f, err := os.Open(filepath.Join(dir, files[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Process.Signal(unix.SIGTERM)
+		eventually(t, func() bool { return !isMounted(t, dir) }, "still mounted")
+		if n, err := f.Read(make([]byte, 10)); n != 10 || err != nil {
+			t.Errorf("the open file gives %d bytes, %v", n, err)
+		}
+		f.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the daemon ended with %v", err)
+		}
+	})
 }
 
 func TestKilledDaemonIsTakenOver(t *testing.T) {
-	need.Root(t)
-	dir := t.TempDir()
-	cmd := exec.Command(binary, "mount", dir)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	(&mount{dir: dir, cmd: cmd}).await(t)
-	cmd.Process.Kill()
-	cmd.Wait()
-	if _, err := os.ReadDir(dir); !errors.Is(err, unix.ENOTCONN) {
-		t.Fatalf("a mount without a daemon answers %v", err)
-	}
-	if _, errs, status := iterfs(t, "mount", "--daemon", dir); status != 0 {
-		t.Fatalf("not taken over: %q", errs)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	if names := list(t, dir); len(names) == 0 {
-		t.Error("nothing in the tree")
-	}
-	if _, errs, status := iterfs(t, "umount", dir); status != 0 {
-		t.Error(errs)
-	}
-	if isMounted(dir) {
-		t.Error("the dead mount is still there")
-	}
+	eachLayout(t, func(t *testing.T, option string, _ []string) {
+		dir := t.TempDir()
+		cmd := startDaemon(t, option, dir)
+		cmd.Process.Kill()
+		cmd.Wait()
+		if _, err := os.ReadDir(dir); !errors.Is(err, unix.ENOTCONN) {
+			t.Fatalf("a mount without a daemon answers %v", err)
+		}
+		if _, errs, status := iterfs(t, "mount", "--daemon", "-o", option, dir); status != 0 {
+			t.Fatalf("not taken over: %q", errs)
+		}
+		t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+		if names := list(t, dir); len(names) == 0 {
+			t.Error("nothing in the tree")
+		}
+		if _, errs, status := iterfs(t, "umount", dir); status != 0 {
+			t.Error(errs)
+		}
+		if got := mountsAt(t, dir); len(got) > 0 {
+			t.Errorf("still mounted: %q", got)
+		}
+	})
 }
 
 func TestDeadMountCanBeUnmounted(t *testing.T) {
-	need.Root(t)
-	dir := t.TempDir()
-	cmd := exec.Command(binary, "mount", dir)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	(&mount{dir: dir, cmd: cmd}).await(t)
-	cmd.Process.Kill()
-	cmd.Wait()
-	if _, errs, status := iterfs(t, "umount", dir); status != 0 || isMounted(dir) {
-		t.Errorf("status %d, %q", status, errs)
-	}
+	eachLayout(t, func(t *testing.T, option string, _ []string) {
+		dir := t.TempDir()
+		cmd := startDaemon(t, option, dir)
+		cmd.Process.Kill()
+		cmd.Wait()
+		if _, errs, status := iterfs(t, "umount", dir); status != 0 || isMounted(t, dir) {
+			t.Errorf("status %d, %q", status, errs)
+		}
+	})
 }
 
 // oneLine reports whether a message is one line with all of the words.

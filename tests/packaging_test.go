@@ -117,7 +117,7 @@ func installed(t *testing.T, root, version string) {
 	if _, err := os.Stat(dir + "/README"); err != nil {
 		t.Error(err)
 	}
-	if out, err := exec.Command(root+"/usr/sbin/umount.fuse.iterfs", dir).CombinedOutput(); err != nil || isMounted(dir) {
+	if out, err := exec.Command(root+"/usr/sbin/umount.fuse.iterfs", dir).CombinedOutput(); err != nil || isMounted(t, dir) {
 		t.Errorf("the helper of umount: %v, %s", err, out)
 	}
 }

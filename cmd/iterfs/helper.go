@@ -3,20 +3,25 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/fs"
 )
 
 // mount(8) and umount(8) run a program for the type fuse.iterfs, which is this one
-// by another name. They find it in /sbin.
+// by another name. They find it in /sbin. In most cases umount(8) of root does not
+// look for more than that the type is fuse.
 const (
-	mountHelper  = "mount.fuse.iterfs"
-	umountHelper = "umount.fuse.iterfs"
+	mountHelper     = "mount.fuse.iterfs"
+	umountHelper    = "umount.fuse.iterfs"
+	umountAllHelper = "umount.fuse"
 )
 
 // commandLine returns the arguments that the program was meant to be run with:
@@ -24,8 +29,11 @@ const (
 // helper for all of FUSE, runs iterfs SOURCE DIR -o OPTIONS.
 func commandLine(root *cobra.Command, argv []string) []string {
 	name, args := filepath.Base(argv[0]), argv[1:]
-	if name == mountHelper || name == umountHelper {
+	switch name {
+	case mountHelper, umountHelper:
 		return append([]string{name}, args...)
+	case umountAllHelper:
+		return append([]string{umountHelper}, args...)
 	}
 	isCommand := func() bool {
 		return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == args[0] })
@@ -72,7 +80,20 @@ func umountHelperCommand() *cobra.Command {
 		Short:  "What umount(8) runs for the type fuse.iterfs",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
-		RunE:   func(_ *cobra.Command, args []string) error { return fs.Unmount(args[0], lazy) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			err := fs.Unmount(args[0], lazy)
+			if !errors.Is(err, fs.ErrOther) {
+				return err
+			}
+			flags := 0
+			if lazy {
+				flags = unix.MNT_DETACH
+			}
+			if err := unix.Unmount(args[0], flags); err != nil {
+				return fmt.Errorf("unmount %s: %w", args[0], err)
+			}
+			return nil
+		},
 	}
 	cmd.Flags().BoolVarP(&lazy, "lazy", "l", false, "also when it is in use")
 	cmd.Flags().BoolP("force", "f", false, "nothing: no server has to be waited for")

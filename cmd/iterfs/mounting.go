@@ -51,6 +51,7 @@ func (s *system) mount(dir string, o *options, log *slog.Logger) (*mounted, erro
 	if err != nil {
 		return nil, err
 	}
+	assembly.ReadOnly = o.readOnly
 	m.devices = assembly.Devices()
 	return &m.mounted, claim.Attach(assembly)
 }

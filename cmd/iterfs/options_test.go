@@ -51,6 +51,7 @@ func TestCommandLine(t *testing.T) {
 	for line, want := range map[string]string{
 		"/sbin/mount.fuse.iterfs iterfs /mnt -o rw":     "mount.fuse.iterfs iterfs /mnt -o rw",
 		"/sbin/umount.fuse.iterfs /mnt -l":              "umount.fuse.iterfs /mnt -l",
+		"/sbin/umount.fuse /mnt -l":                     "umount.fuse.iterfs /mnt -l",
 		"iterfs none /mnt -o rw,dev":                    "mount.fuse.iterfs none /mnt -o rw,dev",
 		"iterfs mount /mnt -o layout=proc":              "mount /mnt -o layout=proc",
 		"iterfs mout /mnt":                              "mout /mnt",
