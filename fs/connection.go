@@ -84,6 +84,11 @@ func (o ConnectionOptions) mount(device int) (int, error) {
 	if o.AllowOther {
 		flags = append(flags, "allow_other")
 	}
+	if o.ReadOnly {
+		// Of the filesystem, not of the mount alone: else each read makes the kernel ask
+		// for the time of access at the next stat(2).
+		flags = append(flags, "ro")
+	}
 	for _, flag := range flags {
 		if err := unix.FsconfigSetFlag(fs, flag); err != nil {
 			return -1, fmt.Errorf("option %s: %w", flag, err)

@@ -22,14 +22,14 @@ struct socket_owner {
 
 /*
  * The socket behind a descriptor of a process, as in /proc/<pid>/fd; 0 for other
- * files. The files of sockets have a filesystem of their own, which tells them on
+ * files, and for the visit that ends a run. The files of sockets have a filesystem of their own, which tells them on
  * kernels without bpf_sock_from_file() too.
  */
 static __always_inline struct sock *open_socket(struct task_struct *t, struct file *f)
 {
 	struct socket *socket;
 
-	if (t->pid != t->tgid || f->f_inode->i_sb->s_magic != SOCKFS_MAGIC)
+	if (!t || !f || t->pid != t->tgid || f->f_inode->i_sb->s_magic != SOCKFS_MAGIC)
 		return 0;
 	socket = f->private_data;
 	return BPF_CORE_READ(socket, sk);

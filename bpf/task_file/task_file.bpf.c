@@ -76,13 +76,10 @@ int socket_records(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *t = ctx->task;
 	struct file *f = ctx->file;
+	struct sock *sk = open_socket(t, f);
 	struct socket_holder h = {};
 	struct socket_record r = {};
-	struct sock *sk;
 
-	if (!t || !f)
-		return 0;
-	sk = open_socket(t, f);
 	if (!sk)
 		return 0;
 	h.tgid = t->tgid;
@@ -101,12 +98,9 @@ int socket_owners(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *t = ctx->task;
 	struct file *f = ctx->file;
+	struct sock *sk = open_socket(t, f);
 	struct socket_owner o = {};
-	struct sock *sk;
 
-	if (!t || !f)
-		return 0;
-	sk = open_socket(t, f);
 	if (!sk)
 		return 0;
 	o.ino = f->f_inode->i_ino;
