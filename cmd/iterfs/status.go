@@ -92,6 +92,7 @@ the table NAME with a JSON object a line. Other files are as in procfs.
 		}
 	}
 	entry("tasks/self", "the reader's process")
+	entry("proc/", "a drop-in for /proc, where the tree is mounted")
 	entry("select/README", "any kernel field by name: how to ask")
 	entry("select/<target>/<field>,...", "a table of these fields; where/, count/ and sum/ are conditions and groups")
 	entry("iters/", "your own BPF iterators: cp my.bpf.o here loads it, rm unloads it")
