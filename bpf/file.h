@@ -3,7 +3,7 @@
 #ifndef ITERFS_FILE_H
 #define ITERFS_FILE_H
 
-#include "iter.h"
+#include "access.h"
 
 #define PATH_MAX 4096
 #define ENAMETOOLONG 36
@@ -44,9 +44,52 @@ struct file {
 /* What each record begins with. */
 struct head {
 	u32 size; /* of the record, its path included; a multiple of 8 */
-	u32 tgid;
+	u32 tgid; /* as the reader numbers it */
+	u32 native_tgid; /* as the daemon does */
+	u32 pad;
 	u64 start; /* of the process, ns after boot */
 };
+
+/* The reader, of a process that the reader may trace; 0 of all other tasks. */
+static __always_inline struct reader *reader_of_process(struct task_struct *t)
+{
+	struct reader *reader;
+
+	if (!t || t->pid != t->tgid)
+		return 0;
+	reader = reader_of_run();
+	return is_visible(t, reader, 1) && may_read(t, reader) ? reader : 0;
+}
+
+/* The reader, of a process in whose /proc/<pid>/fd the reader may look. */
+static __always_inline struct reader *reader_of_files(struct task_struct *t)
+{
+	struct reader *reader = reader_of_process(t);
+
+	/* proc_fd_permission() */
+	return reader && (t->tgid == reader->tgid || may_open_private(t, reader)) ? reader : 0;
+}
+
+static __always_inline u32 tgid_for(struct task_struct *t, struct reader *reader)
+{
+	return reader->pid_level ? shown_tgid(t, reader) : t->tgid;
+}
+
+static __always_inline u32 native_tgid(struct task_struct *t, struct reader *reader)
+{
+	struct task_struct___reader *task = (void *)t;
+
+	if (!reader->native_level)
+		return t->tgid;
+	return pid_nr_in(laundered(task->signal->pids[1]), reader->native_ns, reader->native_level);
+}
+
+static __always_inline void fill_head(struct head *head, struct task_struct *t, struct reader *reader)
+{
+	head->tgid = tgid_for(t, reader);
+	head->native_tgid = native_tgid(t, reader);
+	head->start = t->start_boottime;
+}
 
 /*
  * A record ends in a path, behind the fields of its type. Most paths have room on

@@ -46,28 +46,32 @@ typedef struct {
 } atomic64_t;
 
 /*
- * Arguments of a run that the kernel has no parameter for: bpf.Params.Args. The
- * map holds a value for each thread of the daemon that is reading just now, by
- * the number that the thread has in its own pid namespace.
+ * What one run tells its program. The map holds a value for each thread of the
+ * daemon that is reading just now, by the number that the thread has in its own
+ * pid namespace.
  */
-#define ARGS(record)                                 \
+#define BY_THREAD(map, record, value_of_run)         \
 	struct {                                     \
 		__uint(type, BPF_MAP_TYPE_HASH);     \
 		__uint(max_entries, 1024);           \
 		__uint(map_flags, BPF_F_NO_PREALLOC); \
 		__type(key, u32);                    \
 		__type(value, struct record);        \
-	} args SEC(".maps");                         \
-	static __always_inline struct record *args_of_run(void) \
+	} map SEC(".maps");                          \
+	static __always_inline struct record *value_of_run(void) \
 	{                                            \
 		u32 tid = reading_tid();             \
-		return bpf_map_lookup_elem(&args, &tid); \
+		return bpf_map_lookup_elem(&map, &tid); \
 	}
+
+/* Arguments that the kernel has no parameter for: bpf.Params.Args. */
+#define ARGS(record) BY_THREAD(args, record, args_of_run)
 
 enum { BPF_MAP_TYPE_HASH = 1, BPF_F_NO_PREALLOC = 1 };
 
 struct upid___args {
 	int nr;
+	void *ns;
 } KERNEL_TYPE;
 
 struct pid___args {
@@ -79,16 +83,19 @@ struct task_struct___args {
 	struct pid___args *thread_pid;
 } KERNEL_TYPE;
 
+/* The number at a level, and its namespace; the level is not above pid->level. */
+static __always_inline struct upid___args *upid_at(void *pid, u32 level)
+{
+	return pid + bpf_core_field_offset(struct pid___args, numbers) + level * bpf_core_type_size(struct upid___args);
+}
+
 static __always_inline u32 reading_tid(void)
 {
 	struct task_struct___args *self = (void *)bpf_get_current_task();
 	struct pid___args *pid = BPF_CORE_READ(self, thread_pid);
-	u32 nr = 0;
+	struct upid___args *innermost = upid_at(pid, BPF_CORE_READ(pid, level));
 
-	bpf_probe_read_kernel(&nr, sizeof(nr),
-			      (void *)pid + bpf_core_field_offset(struct pid___args, numbers) +
-			      BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid___args));
-	return nr;
+	return BPF_CORE_READ(innermost, nr);
 }
 
 /* Keeps a record type in the object's BTF, where Go's twin is made from. */

@@ -47,6 +47,12 @@ type Params struct {
 	// of iter.h gives it to the program, where it has that map; nil for zeros.
 	Args []byte
 
+	// Reader says who reads, to a program that asks for it by reader_of_run() of
+	// reader.h. Such a program does not run without.
+	Reader Identify
+	// EachRead asks for the Reader again at each read: who reads then decides.
+	EachRead bool
+
 	// Collect is a map of the object that the run's program fills; "" for none.
 	// The run's records are a Collector then, which gives it.
 	Collect string

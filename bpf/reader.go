@@ -2,32 +2,19 @@
 
 package bpf
 
-import (
-	"bytes"
-	"fmt"
-	"strconv"
+import "context"
 
-	"github.com/iterfs/iterfs/native"
-)
+// A Reader is who opened the file, as the daemon's user and pid namespace number
+// it. TID is a thread.
+type Reader struct {
+	UID, GID, TID uint32
+	Identify      Identify
+}
 
 // Capable reports whether the reader has a capability over the whole machine, as
-// capable() of the kernel decides it for a reader who acts as the user who he is.
-// Of a reader who cannot be looked at it says no.
+// capable() of the kernel decides it. Of a reader who cannot be looked at it says
+// no.
 func (r Reader) Capable(capability int) bool {
-	own, err := native.Readlink("self/ns/user")
-	if err != nil {
-		return false
-	}
-	reader, err := native.Readlink(fmt.Sprintf("%d/ns/user", r.TID))
-	if err != nil || reader != own {
-		return false
-	}
-	status, err := native.ReadFile(fmt.Sprintf("%d/status", r.TID))
-	if err != nil {
-		return false
-	}
-	_, rest, _ := bytes.Cut(status, []byte("\nCapEff:\t"))
-	hex, _, _ := bytes.Cut(rest, []byte("\n"))
-	set, err := strconv.ParseUint(string(hex), 16, 64)
-	return err == nil && set>>capability&1 != 0
+	i, err := r.Identify(context.Background())
+	return err == nil && i.Capable(capability)
 }

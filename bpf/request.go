@@ -23,14 +23,13 @@ type Request struct {
 	Params Params
 }
 
-// A Reader is who opened the file, as the daemon's user and pid namespace number
-// it. TID is a thread.
-type Reader struct{ UID, GID, TID uint32 }
-
 // A System runs iterators.
 type System interface {
 	// Run attaches a program of a target. Whoever asks for a run closes it.
 	Run(t *Target, program string, p Params) (Records, error)
+	// Call runs a program of a target that is no iterator, SEC("syscall"), with what
+	// it reads and writes as its context.
+	Call(t *Target, program string, ctx []byte) error
 	// Exists reports whether the object that the file at path tells about is there.
 	Exists(ctx context.Context, path string, o Key) (bool, error)
 	// CountRows adds to the number of rows that were given out.

@@ -42,9 +42,9 @@ func Tailed[T any](batch []byte, lengths func(*T) (whole, tail int)) (r *T, tail
 	return r, batch[at : at+n], size, nil
 }
 
-// Objects makes the function that Objects.Decode asks for. Without an owner the
-// objects are root's.
-func (s Source[R]) Objects(owner func(R) (uid, gid uint32)) func([]byte, func(Object) bool) error {
+// Objects makes the function that Objects.Decode asks for. What describe does not
+// say otherwise, the objects are root's and named by their IDs; it may be nil.
+func (s Source[R]) Objects(describe func(r R, o *Object)) func([]byte, func(Object) bool) error {
 	return func(batch []byte, yield func(Object) bool) error {
 		for len(batch) > 0 {
 			r, n, err := s.Decode(batch)
@@ -52,8 +52,8 @@ func (s Source[R]) Objects(owner func(R) (uid, gid uint32)) func([]byte, func(Ob
 				return err
 			}
 			o := Object{Key: s.Key(r)}
-			if owner != nil {
-				o.UID, o.GID = owner(r)
+			if describe != nil {
+				describe(r, &o)
 			}
 			if !yield(o) {
 				return nil

@@ -46,6 +46,8 @@ type File struct {
 	// PerNetNS says that the records are those of a network namespace: the reader's.
 	PerNetNS bool
 
+	// Traced says of an object's file who is refused it: who may not trace the task.
+	Traced Check
 	// MayBeEmpty says that an object need not have any row; a file without one is
 	// then no sign that the object has gone.
 	MayBeEmpty bool
@@ -62,6 +64,18 @@ type File struct {
 	// Twin says that Open makes JSON too.
 	Twin bool
 }
+
+// Check is when the kernel decides whether a reader may see what takes the right to
+// trace a task.
+type Check int
+
+// The times of a check.
+const (
+	Never   Check = iota
+	AtOpen        // for all that is read of the open file
+	AtReads       // by whoever reads: a descriptor can have been handed on
+	InReads       // likewise, but nobody is refused: the file leaves some of it out
+)
 
 // Form is the form of a file's text.
 type Form int
@@ -90,6 +104,9 @@ type Objects struct {
 	// Narrow makes the kernel visit one object alone, for this program and for
 	// those of the files below Path. Without, what it visits is filtered by key.
 	Narrow func(id uint32) Params
+	// PerPIDNS says that objects are named by their numbers in the reader's pid
+	// namespace. Their IDs are those in the daemon's.
+	PerPIDNS bool
 }
 
 // An Object is one entry of a directory of objects.

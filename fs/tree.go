@@ -11,6 +11,8 @@ import (
 	"iter"
 	"strings"
 	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
 // An Entry describes one name of the tree, or a family of names.
@@ -90,6 +92,16 @@ type Object struct {
 // it; 0 when it is not visible there.
 type Caller struct {
 	UID, GID, TID uint32
+}
+
+// CallerOf is who asks, of the context that Stream.Append is called with; false where
+// that is not known.
+func CallerOf(ctx context.Context) (Caller, bool) {
+	c, ok := fuse.FromContext(ctx)
+	if !ok {
+		return Caller{}, false
+	}
+	return Caller{UID: c.Uid, GID: c.Gid, TID: c.Pid}, true
 }
 
 // A Request is what Entry's functions are asked with.

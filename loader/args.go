@@ -3,30 +3,65 @@
 package loader
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/bpf"
 )
 
 // An argument is what one run tells its program beyond the kernel's parameters.
-// All runs share the program and its map "args", in which each reading thread has
-// the value of the run that it reads: a run belongs to no thread, a read does.
+// All runs share the program and its maps, in which each reading thread has the
+// values of the run that it reads: a run belongs to no thread, a read does.
 type argument struct {
-	args  *ebpf.Map
-	value []byte
+	values *ebpf.Map
+	value  []byte
 }
 
-func newArgument(c *ebpf.Collection, value []byte) (*argument, error) {
-	args, err := mapOf(c, "args")
+type arguments []argument
+
+// again replaces the reader by who reads now.
+func (a arguments) again(ctx context.Context, reader bpf.Identify) error {
+	identity, err := reader(ctx)
+	if err == nil {
+		a[len(a)-1].value = identity.Bytes()
+	}
+	return err
+}
+
+// newArguments are those of the maps that a program has: "args" for
+// bpf.Params.Args, "readers" for who reads, which comes last.
+func newArguments(c *ebpf.Collection, args []byte, reader *bpf.Identity) (a arguments, err error) {
+	defer func() {
+		if err != nil {
+			a.close()
+			a = nil
+		}
+	}()
+	if args != nil || c.Maps["args"] != nil {
+		if err = a.add(c, "args", args); err != nil {
+			return a, err
+		}
+	}
+	if reader != nil {
+		err = a.add(c, "readers", reader.Bytes())
+	}
+	return a, err
+}
+
+func (a *arguments) add(c *ebpf.Collection, name string, value []byte) error {
+	values, err := mapOf(c, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if value == nil {
-		value = make([]byte, args.ValueSize())
+		value = make([]byte, values.ValueSize())
 	}
-	return &argument{args: args, value: value}, nil
+	*a = append(*a, argument{values, value})
+	return nil
 }
 
 // mapOf returns a map that a program has. It stays when the program is unloaded
@@ -39,23 +74,25 @@ func mapOf(c *ebpf.Collection, name string) (*ebpf.Map, error) {
 	return m.Clone()
 }
 
-func (a *argument) close() {
-	if a != nil {
-		a.args.Close()
+func (a arguments) close() {
+	for _, arg := range a {
+		arg.values.Close()
 	}
 }
 
-// during calls f on a thread for which the program finds the value.
-func (a *argument) during(f func() error) error {
-	if a == nil {
+// during calls f on a thread for which the program finds the values.
+func (a arguments) during(f func() error) error {
+	if len(a) == 0 {
 		return f()
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	tid := uint32(unix.Gettid())
-	if err := a.args.Put(tid, a.value); err != nil {
-		return fmt.Errorf("pass arguments to the program: %w", err)
+	for _, arg := range a {
+		if err := arg.values.Put(tid, arg.value); err != nil {
+			return fmt.Errorf("pass arguments to the program: %w", err)
+		}
+		defer arg.values.Delete(tid)
 	}
-	defer a.args.Delete(tid)
 	return f()
 }

@@ -24,7 +24,7 @@ func TestArguments(t *testing.T) {
 	defer args.Close()
 	c := &ebpf.Collection{Maps: map[string]*ebpf.Map{"args": args}}
 	for _, value := range [][]byte{nil, []byte("argument")} {
-		a, err := newArgument(c, value)
+		a, err := newArguments(c, value, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestArguments(t *testing.T) {
 		}
 		a.close()
 	}
-	if _, err := newArgument(&ebpf.Collection{}, []byte("argument")); err == nil {
+	if _, err := newArguments(&ebpf.Collection{}, []byte("argument"), nil); err == nil {
 		t.Error("a program without the map takes arguments")
 	}
 }

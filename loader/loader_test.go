@@ -3,7 +3,9 @@
 package loader
 
 import (
+	"context"
 	"errors"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -38,6 +40,19 @@ func returning(n int32) *bpf.Target {
 	return program(asm.Mov.Imm(asm.R0, n), asm.Return())
 }
 
+// root is a reader who sees everything.
+func root(context.Context) (*bpf.Identity, error) {
+	return &bpf.Identity{Capabilities: math.MaxUint64}, nil
+}
+
+// TestAskedWithoutAnswer runs a program that asks who reads, and is not told.
+func TestAskedWithoutAnswer(t *testing.T) {
+	if s, err := newLoader(t).Run(&task.Target, "id_records", bpf.Params{}); err == nil {
+		s.Close()
+		t.Error("it runs for nobody")
+	}
+}
+
 func newLoader(t *testing.T) *Loader {
 	t.Helper()
 	need.Root(t)
@@ -52,13 +67,24 @@ func TestLoadOnFirstUse(t *testing.T) {
 	if l.Loaded(target) {
 		t.Error("loaded before its first use")
 	}
-	s := mustRun(t, l, target, "id_records", bpf.Params{})
+	s := mustRun(t, l, target, "id_records", bpf.Params{Reader: root})
 	defer s.Close()
 	if !l.Loaded(target) {
 		t.Error("not loaded")
 	}
 	if n := len(l.programs.loaded); n != 1 {
 		t.Errorf("%d programs are loaded of one that was used", n)
+	}
+}
+
+// The largest target's programs are what the verifiers of old kernels take hardest.
+func TestLoadAll(t *testing.T) {
+	l := newLoader(t)
+	if err := l.Load(&task.Target); err != nil {
+		t.Error(err)
+	}
+	if n := len(l.programs.loaded); n < 12 {
+		t.Errorf("only %d programs are loaded", n)
 	}
 }
 

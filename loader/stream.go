@@ -56,7 +56,8 @@ func newBuffer(size int) *[]byte {
 type Stream struct {
 	link, iter int
 	name       string
-	argument   *argument
+	arguments  arguments
+	reader     bpf.Identify // to be asked at each read; or nil
 	collected  *ebpf.Map
 
 	batch *[]byte // what Next reads into, until it reads ahead
@@ -88,14 +89,34 @@ func (l *Loader) Run(t *bpf.Target, program string, p bpf.Params) (*Stream, erro
 		}
 	}
 	s := &Stream{name: t.Name + "/" + program}
-	if err := l.attach(s, t, program, &p); err != nil {
+	identity, err := l.identify(t, program, &p)
+	if err == nil {
+		err = l.attach(s, t, program, &p, identity)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
 	return s, nil
 }
 
+// identify finds out who reads, where the program asks for it. That takes a run of
+// another program.
+func (l *Loader) identify(t *bpf.Target, program string, p *bpf.Params) (*bpf.Identity, error) {
+	l.mu.Lock()
+	c, err := l.program(t, program, p.Consts)
+	asks := err == nil && c.Maps["readers"] != nil
+	l.mu.Unlock()
+	switch {
+	case err != nil || !asks:
+		return nil, err
+	case p.Reader == nil:
+		return nil, errors.New("the program asks who reads, and is not told")
+	}
+	return p.Reader(context.Background())
+}
+
 // attach gives a stream its link and iterator.
-func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params) (err error) {
+func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params, reader *bpf.Identity) (err error) {
 	// As long as the link is not made, an unused variant may be unloaded.
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,10 +129,11 @@ func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params)
 			s.closeMaps()
 		}
 	}()
-	if p.Args != nil || c.Maps["args"] != nil {
-		if s.argument, err = newArgument(c, p.Args); err != nil {
-			return err
-		}
+	if s.arguments, err = newArguments(c, p.Args, reader); err != nil {
+		return err
+	}
+	if reader != nil && p.EachRead {
+		s.reader = p.Reader
 	}
 	if p.Collect != "" {
 		if s.collected, err = mapOf(c, p.Collect); err != nil {
@@ -128,7 +150,7 @@ func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params)
 func (s *Stream) Collected() *ebpf.Map { return s.collected }
 
 func (s *Stream) closeMaps() {
-	s.argument.close()
+	s.arguments.close()
 	if s.collected != nil {
 		s.collected.Close()
 	}
@@ -219,7 +241,12 @@ func (s *Stream) startReadAhead() {
 // read reads that many batches. Records that came before an error are returned
 // beside it.
 func (s *Stream) read(ctx context.Context, buf []byte, want int) (n int, err error) {
-	err = s.argument.during(func() error {
+	if s.reader != nil {
+		if err := s.arguments.again(ctx, s.reader); err != nil {
+			return 0, err
+		}
+	}
+	err = s.arguments.during(func() error {
 		for range want {
 			k, err := s.readBatch(ctx, buf[n:n+batchSize])
 			n += k

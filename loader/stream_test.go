@@ -206,8 +206,8 @@ func TestParamTID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := drain(t, mustRun(t, l, &task.Target, "id_records", bpf.Params{}))
-	one := drain(t, mustRun(t, l, &task.Target, "id_records", bpf.Params{TID: uint32(os.Getpid())}))
+	all := drain(t, mustRun(t, l, &task.Target, "id_records", bpf.Params{Reader: root}))
+	one := drain(t, mustRun(t, l, &task.Target, "id_records", bpf.Params{TID: uint32(os.Getpid()), Reader: root}))
 	if size := int(task.Target.Records["id_record"]); narrowed && one != size || !narrowed && one < size {
 		t.Errorf("%d bytes for one task, %d for all; a record has %d", one, all, size)
 	}

@@ -97,7 +97,7 @@ func BenchmarkSweep(b *testing.B) {
 			p := newPrograms(b)
 			zoo.Herd(b, n)
 			buf := make([]byte, 128<<10)
-			sweep := task.Sweep{Files: allSwept &^ (1 << task.Statm)}
+			sweep := task.Sweep{Reader: everything, Files: allSwept &^ (1 << task.Statm)}
 			run := func() {
 				if err := sweep.Run(context.Background(), p, func(*task.Process) {}); err != nil {
 					b.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -37,13 +38,18 @@ func (p programs) Run(t *bpf.Target, program string, params bpf.Params) (bpf.Rec
 	return p.loader.Run(t, program, params)
 }
 
+// everything is what a reader sees who has all rights in the initial namespaces.
+func everything(context.Context) (*bpf.Identity, error) {
+	return &bpf.Identity{Capabilities: math.MaxUint64}, nil
+}
+
 const allSwept = 1<<task.NumSwept - 1
 
 // sweep returns what a sweep tells, with memory of its own, by pid.
 func (p programs) sweep(t testing.TB, files uint32, running ...uint32) map[string]task.Process {
 	t.Helper()
 	processes, last := map[string]task.Process{}, uint32(0)
-	sweep := task.Sweep{Files: files, Running: running}
+	sweep := task.Sweep{Reader: everything, Files: files, Running: running}
 	err := sweep.Run(context.Background(), p, func(q *task.Process) {
 		if q.PID <= last {
 			t.Errorf("%d comes behind %d", q.PID, last)

@@ -63,7 +63,7 @@ func openProcesses(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 	}
 	top := w.chain[w.top]
 	r.Target, r.Object = &task.Target, nil
-	r.Params = bpf.Params{Args: task.CgroupArgs(w.hierarchy, uint32(w.top), top.id)}
+	r.Params = bpf.Params{Reader: r.Params.Reader, Args: task.CgroupArgs(w.hierarchy, uint32(w.top), top.id)}
 	return r.Render(r.File.Program, r.File.As(form))
 }
 

@@ -100,11 +100,12 @@ SEC("iter/task")
 int cgroup_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 	struct cgroup_record r = {};
 
-	if (!t || t->pid != t->tgid)
+	if (!reader)
 		return 0;
-	START_RECORD(&r, t);
+	START_RECORD(&r, t, reader);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	write_hierarchies(ctx->meta->seq, t);
 	return 0;

@@ -109,12 +109,12 @@ static __always_inline void write_arguments(struct seq_file *seq, struct task_st
 }
 
 /* Behind it come the arguments, where it says so. */
-static __always_inline _Bool write_cmdline(struct seq_file *seq, struct task_struct *t, u32 kind, struct arguments *a)
+static __always_inline _Bool write_cmdline(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind, struct arguments *a)
 {
 	struct cmdline_record r = {};
 	_Bool found;
 
-	START_RECORD(&r, t);
+	START_RECORD(&r, t, reader);
 	r.item.kind = kind;
 	found = find_arguments(a, &r, t);
 	bpf_seq_write(seq, &r, sizeof(r));
@@ -125,11 +125,12 @@ SEC("iter.s/task")
 int cmdline_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 	struct arguments a = {};
 
-	if (!t || t->pid != t->tgid)
+	if (!reader)
 		return 0;
-	if (write_cmdline(ctx->meta->seq, t, ITEM_RECORD, &a))
+	if (write_cmdline(ctx->meta->seq, t, reader, ITEM_RECORD, &a))
 		write_arguments(ctx->meta->seq, t, a);
 	return 0;
 }

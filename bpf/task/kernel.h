@@ -7,6 +7,7 @@
 #ifndef ITERFS_TASK_KERNEL_H
 #define ITERFS_TASK_KERNEL_H
 
+#include "access.h"
 #include "types.h"
 
 /* 633488947ef6 ("kernfs: Use RCU to access kernfs_node::parent."), 6.15 */
@@ -194,6 +195,29 @@ static __always_inline u32 signals_of_user(const struct cred *cred)
 static __always_inline int pid_nr(struct pid *pid)
 {
 	return pid ? pid->numbers[0].nr : 0;
+}
+
+enum { PIDTYPE_TGID = 1, PIDTYPE_PGID, PIDTYPE_SID };
+
+/* Those of a task's kin, for a reader who knows them by others. */
+static __always_inline void renumber_kin(s32 *ppid, s32 *pgid, s32 *sid, struct task_struct *t, struct reader *reader)
+{
+	if (!reader->pid_level || !t->sighand)
+		return;
+	*ppid = shown_tgid(t->real_parent, reader);
+	*pgid = shown_nr(t->signal->pids[PIDTYPE_PGID], reader);
+	*sid = shown_nr(t->signal->pids[PIDTYPE_SID], reader);
+}
+
+/* The reader, of a process that there is for the reader; 0 for all other tasks. */
+static __always_inline struct reader *reader_of_process(struct task_struct *t)
+{
+	struct reader *reader;
+
+	if (!t || t->pid != t->tgid)
+		return 0;
+	reader = reader_of_run();
+	return is_visible(t, reader, 1) ? reader : 0;
 }
 
 #endif

@@ -91,12 +91,12 @@ static __always_inline void fill_sizes(struct sizes *s, struct mm_struct *mm)
 	s->incomplete = count_pages(&s->pages, mm);
 }
 
-static __always_inline void write_statm(struct seq_file *seq, struct task_struct *t, u32 kind)
+static __always_inline void write_statm(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind)
 {
 	struct mm_struct *mm = task_mm(t);
 	struct statm_record r = {};
 
-	START_RECORD(&r, t);
+	START_RECORD(&r, t, reader);
 	r.item.kind = kind;
 	if (mm)
 		fill_sizes(&r.sizes, mm);
@@ -107,10 +107,11 @@ SEC("iter/task")
 int statm_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 
-	if (!t || t->pid != t->tgid)
+	if (!reader)
 		return 0;
-	write_statm(ctx->meta->seq, t, ITEM_RECORD);
+	write_statm(ctx->meta->seq, t, reader, ITEM_RECORD);
 	return 0;
 }
 

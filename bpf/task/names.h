@@ -6,8 +6,6 @@
 #include "kernel.h"
 #include "records.h"
 
-enum { PIDTYPE_PGID = 2, PIDTYPE_SID = 3 };
-
 enum bpf_func_id { BPF_FUNC_task_pt_regs = 175 };
 
 struct pt_regs___x86 {

@@ -24,7 +24,7 @@ const maxNative = 8 << 20
 // cannot fill a record of. A process that has gone is ESRCH, and so is one whose
 // number another has by now; what is longer than any such file should be is E2BIG.
 func appendNative(dst []byte, key taskTaskKey, file string) ([]byte, error) {
-	dir, stat, err := openDir(key.Tgid, key.Start)
+	dir, stat, err := openDir(key.NativeTgid, key.Start)
 	if err != nil {
 		return dst, gone(err)
 	}

@@ -47,11 +47,17 @@ func procFiles[T any](name, program, doc string, one, all text[T]) []bpf.File {
 	}
 }
 
-// onlyOwner makes files of which procfs tells only who may trace the process.
+// onlyOwner makes files of which procfs tells only the owner who may trace the
+// process. That of all processes is everybody's: the program leaves out the others.
 func onlyOwner(files []bpf.File) []bpf.File {
-	for i := range files {
-		files[i].Mode = 0o400
-	}
+	one := &files[1]
+	one.Mode, one.Traced = 0o400, bpf.AtReads
+	return files
+}
+
+// partly makes files that show not all of themselves to whom may not trace the process.
+func partly(files []bpf.File) []bpf.File {
+	files[1].Traced = bpf.InReads
 	return files
 }
 
@@ -60,9 +66,6 @@ const (
 	headedForm   = "under a line ==> PID <=="
 	numberedForm = "a line each behind its pid"
 )
-
-// plain leaves a text as it is.
-func plain[T any](one text[T]) text[T] { return one }
 
 // headed puts a text of any number of lines under one with the pid.
 func headed[T any](one text[T]) text[T] {

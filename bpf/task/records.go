@@ -98,6 +98,6 @@ func nextItem(b []byte) (*taskItem, error) {
 func source[T any]() bpf.Source[entry[T]] {
 	return bpf.Source[entry[T]]{Decode: decode[T], Key: func(e entry[T]) bpf.Key {
 		key := &(*head)(unsafe.Pointer(e.rec)).key
-		return bpf.Key{ID: key.Tid, Birth: key.Start}
+		return bpf.Key{ID: key.NativeTid, Birth: key.Start}
 	}}
 }

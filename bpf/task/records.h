@@ -6,7 +6,7 @@
 #ifndef ITERFS_TASK_RECORDS_H
 #define ITERFS_TASK_RECORDS_H
 
-#include "iter.h"
+#include "reader.h"
 
 enum item_kind {
 	ITEM_RECORD,
@@ -28,17 +28,35 @@ struct item {
 };
 
 struct task_key {
-	u32 tgid;
-	u32 tid;
-	u64 start; /* ns after boot */
+	u32 tgid, tid;               /* as the reader numbers them */
+	u32 native_tgid, native_tid; /* as the daemon does */
+	u64 start;                   /* ns after boot */
 };
 
-#define START_RECORD(r, t)                                                                   \
+/* In the initial namespace the numbers are the kernel's own. */
+static __always_inline void renumber(struct task_key *key, const void *task, struct reader *reader)
+{
+	struct task_struct___reader *t = (void *)task;
+
+	if (reader->native_level) {
+		key->native_tgid = pid_nr_in(laundered(t->signal->pids[1]), reader->native_ns, reader->native_level);
+		key->native_tid = pid_nr_in(laundered(t->thread_pid), reader->native_ns, reader->native_level);
+	}
+	if (reader->pid_level) {
+		key->tgid = shown_tgid(t, reader);
+		key->tid = shown_tid(t, reader);
+	}
+}
+
+#define START_RECORD(r, t, reader)                                                           \
 	do {                                                                                 \
 		(r)->item = (struct item){ .kind = ITEM_RECORD, .size = sizeof(*(r)) };      \
 		(r)->key = (struct task_key){ .tgid = (t)->tgid,                             \
 					      .tid = (t)->pid,                               \
+					      .native_tgid = (t)->tgid,                      \
+					      .native_tid = (t)->pid,                        \
 					      .start = (t)->start_boottime };                \
+		renumber(&(r)->key, t, reader);                                              \
 	} while (0)
 
 /* CPU time before the adjustment of kernel/sched/cputime.c, ns. */
@@ -91,7 +109,8 @@ struct stat_task {
 	u64 cutime, cstime, gtime, cgtime, blkio; /* ns */
 	s32 prio, static_prio;
 	u32 threads;
-	u32 incomplete; /* the real file has what this program could not find out */
+	u16 incomplete; /* the real file has what this program could not find out */
+	u16 untraced;   /* the reader may not see what takes the right to trace */
 	u64 rss_limit;
 	u32 sig_pending, sig_blocked, sig_ignored, sig_caught;
 	u32 wchan;

@@ -16,11 +16,14 @@ const (
 var pageSize = uint64(os.Getpagesize())
 
 // appendStat appends a line of /proc/<pid>/stat, as do_task_stat() of
-// fs/proc/array.c writes it for a reader who may trace the task.
+// fs/proc/array.c writes it.
 func appendStat(dst []byte, e entry[taskStatRecord]) ([]byte, bool) {
 	t, m := &e.rec.Task, &e.rec.Mm
 	if t.Incomplete != 0 {
 		return dst, false
+	}
+	if t.Untraced != 0 {
+		hideAddresses(e.rec)
 	}
 	utime, stime := t.Times.adjust()
 	dst = strconv.AppendUint(dst, uint64(t.Key.Tgid), 10)

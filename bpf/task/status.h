@@ -48,18 +48,21 @@ static __always_inline void fill_signals(struct status_task *r, struct task_stru
 	r->sig_caught = sets.caught;
 }
 
-static __always_inline void write_status_task(struct seq_file *seq, struct task_struct *t, u32 kind)
+static __always_inline void write_status_task(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind)
 {
 	struct signal_struct *sig = t->signal;
 	struct status_task r = {};
 
-	START_RECORD(&r, t);
+	START_RECORD(&r, t, reader);
 	r.item = (struct item){ .kind = kind, .size = sizeof(struct status_record) };
 	r.ppid = t->real_parent->tgid;
 	if (t->ptrace)
 		r.tracer = t->parent->pid;
 	r.pgid = pid_nr(sig->pids[PIDTYPE_PGID]);
 	r.sid = pid_nr(sig->pids[PIDTYPE_SID]);
+	renumber_kin(&r.ppid, &r.pgid, &r.sid, t, reader);
+	if (r.tracer && reader->pid_level)
+		r.tracer = shown_tid(t->parent, reader);
 	if (bpf_core_field_exists(t->numa_group) && t->numa_group)
 		r.ngid = t->numa_group->gid;
 	r.umask = t->fs ? t->fs->umask : -1;
@@ -154,45 +157,35 @@ static __always_inline void write_groups(struct seq_file *seq, const struct cred
 	}
 }
 
-/* pid_nr_ns() of the namespace at a level. */
-static __always_inline s32 pid_nr_at(struct pid *pid, u32 level, struct pid_namespace *ns)
+/* Its numbers in each namespace below the reader's. */
+static __always_inline void write_pids(struct seq_file *seq, struct task_struct *t, struct reader *reader)
 {
-	struct upid *upid = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-			    level * bpf_core_type_size(struct upid);
-
-	if (!pid || level > BPF_CORE_READ(pid, level) || BPF_CORE_READ(upid, ns) != ns)
-		return 0;
-	return BPF_CORE_READ(upid, nr);
-}
-
-enum { PIDTYPE_TGID = 1 };
-
-static __always_inline void write_pids(struct seq_file *seq, struct task_struct *t)
-{
-	struct pid *pid = BPF_CORE_READ(t, thread_pid), *tgid = BPF_CORE_READ(t, signal, pids[PIDTYPE_TGID]);
-	struct pid *pgid = BPF_CORE_READ(t, signal, pids[PIDTYPE_PGID]), *sid = BPF_CORE_READ(t, signal, pids[PIDTYPE_SID]);
-	u32 levels = pid ? BPF_CORE_READ(pid, level) : 0;
+	u64 pid = laundered(t->thread_pid), tgid = laundered(t->signal->pids[PIDTYPE_TGID]);
+	u64 pgid = laundered(t->signal->pids[PIDTYPE_PGID]), sid = laundered(t->signal->pids[PIDTYPE_SID]);
+	u32 levels = t->thread_pid ? t->thread_pid->level : 0;
 
 	for (u32 level = 1; level <= MAX_PID_LEVEL; level++) {
 		struct pids_item p = { .item = { .kind = ITEM_PIDS, .size = sizeof(p) } };
-		struct pid_namespace *ns;
+		struct upid___args *upid = upid_at((void *)pid, level);
+		u64 ns;
 
 		if (level > levels)
 			return;
-		ns = BPF_CORE_READ((struct upid *)((void *)pid + bpf_core_field_offset(struct pid, numbers) +
-						   level * bpf_core_type_size(struct upid)), ns);
-		p.tgid = pid_nr_at(tgid, level, ns);
-		p.pid = pid_nr_at(pid, level, ns);
-		p.pgid = pid_nr_at(pgid, level, ns);
-		p.sid = pid_nr_at(sid, level, ns);
+		if (level <= reader->pid_level)
+			continue;
+		ns = (u64)BPF_CORE_READ(upid, ns);
+		p.tgid = pid_nr_in(tgid, ns, level);
+		p.pid = pid_nr_in(pid, ns, level);
+		p.pgid = pid_nr_in(pgid, ns, level);
+		p.sid = pid_nr_in(sid, ns, level);
 		bpf_seq_write(seq, &p, sizeof(p));
 	}
 }
 
 /* Behind it come a kernel thread's names, and the task's numbers and groups. */
-static __always_inline void write_status(struct seq_file *seq, struct task_struct *t, u32 kind)
+static __always_inline void write_status(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind)
 {
-	write_status_task(seq, t, kind);
+	write_status_task(seq, t, reader, kind);
 	write_status_mm(seq, t);
 	write_status_masks(seq, t);
 }
@@ -201,12 +194,13 @@ SEC("iter/task")
 int status_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 
-	if (!t || t->pid != t->tgid)
+	if (!reader)
 		return 0;
-	write_status(ctx->meta->seq, t, ITEM_RECORD);
+	write_status(ctx->meta->seq, t, reader, ITEM_RECORD);
 	write_kthread_item(ctx->meta->seq, t);
-	write_pids(ctx->meta->seq, t);
+	write_pids(ctx->meta->seq, t, reader);
 	write_groups(ctx->meta->seq, t->real_cred);
 	return 0;
 }

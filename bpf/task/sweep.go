@@ -32,6 +32,8 @@ type Process struct {
 
 // A Sweep visits every process once, in one run of an iterator.
 type Sweep struct {
+	// Reader is who sees them.
+	Reader bpf.Identify
 	// Files are those that are asked for: 1<<Stat and so on.
 	Files uint32
 	// Running are threads that wait for nothing but the sweep, and are shown as
@@ -45,7 +47,7 @@ type Sweep struct {
 // Run visits the processes in the order of their numbers. What is told of one is
 // valid during the visit.
 func (s *Sweep) Run(ctx context.Context, system bpf.System, visit func(*Process)) error {
-	records, err := system.Run(&Target, "sweep_records", bpf.Params{Args: asArgs(&taskTaskArgs{Files: s.Files})})
+	records, err := system.Run(&Target, "sweep_records", bpf.Params{Reader: s.Reader, Args: asArgs(&taskTaskArgs{Files: s.Files})})
 	if err != nil {
 		return err
 	}

@@ -18,22 +18,22 @@ enum swept_file {
 };
 
 /* Says whether there are arguments to be written behind the items. */
-static __always_inline _Bool write_files(struct seq_file *seq, struct task_struct *t, u32 files, struct arguments *a)
+static __always_inline _Bool write_files(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 files, struct arguments *a)
 {
 	_Bool found = 0;
 
 	write_kthread_item(seq, t);
 	if (files & 1 << SWEPT_STAT)
-		write_stat(seq, t, ITEM_STAT);
+		write_stat(seq, t, reader, ITEM_STAT);
 	if (files & 1 << SWEPT_STATUS) {
-		write_status(seq, t, ITEM_STATUS);
-		write_pids(seq, t);
+		write_status(seq, t, reader, ITEM_STATUS);
+		write_pids(seq, t, reader);
 		write_groups(seq, t->real_cred);
 	} else if (files & 1 << SWEPT_STATM) { /* which status has as well */
-		write_statm(seq, t, ITEM_STATM);
+		write_statm(seq, t, reader, ITEM_STATM);
 	}
 	if (files & 1 << SWEPT_CMDLINE)
-		found = write_cmdline(seq, t, ITEM_CMDLINE, a);
+		found = write_cmdline(seq, t, reader, ITEM_CMDLINE, a);
 	return found;
 }
 
@@ -41,21 +41,23 @@ static __always_inline _Bool write_files(struct seq_file *seq, struct task_struc
 SEC("iter.s/task")
 int sweep_records(struct bpf_iter__task *ctx)
 {
+	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 	struct task_args *args = args_of_run();
 	struct arguments a = {};
 	_Bool found;
 
-	if (!t || t->pid != t->tgid || !t->sighand || !args)
+	if (!reader || !t->sighand || !args)
 		return 0;
 	if (&bpf_rcu_read_lock)
 		bpf_rcu_read_lock();
-	write_id(ctx->meta->seq, t);
-	found = write_files(ctx->meta->seq, t, args->files, &a);
+	write_id(seq, t, reader);
+	found = write_files(seq, t, reader, args->files, &a);
 	if (&bpf_rcu_read_lock)
 		bpf_rcu_read_unlock();
 	if (found)
-		write_arguments(ctx->meta->seq, t, a);
+		write_arguments(seq, t, a);
 	return 0;
 }
 

@@ -79,7 +79,7 @@ var (
 	// threadsOfProcess has the threads under the key of their process.
 	threadsOfProcess = bpf.Table[row]{Columns: threadTable.Columns, Source: bpf.Source[row]{
 		Decode: decode[taskRowRecord],
-		Key:    func(r row) bpf.Key { return bpf.Key{ID: r.rec.Key.Tgid, Birth: r.rec.ProcessStart} },
+		Key:    func(r row) bpf.Key { return bpf.Key{ID: r.rec.Key.NativeTgid, Birth: r.rec.ProcessStart} },
 	}}
 )
 

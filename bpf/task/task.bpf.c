@@ -4,6 +4,7 @@
 /* iter/task: processes and threads. */
 #include "kernel.h"
 #include "records.h"
+#include "access_records.h"
 #include "threads.h"
 #include "names.h"
 #include "signals.h"
@@ -15,6 +16,9 @@
 #include "cmdline.h"
 
 EXPORT_RECORD(item);
+EXPORT_RECORD(reader);
+EXPORT_RECORD(identity_record);
+EXPORT_RECORD(access_record);
 EXPORT_RECORD(task_key);
 EXPORT_RECORD(cpu_times);
 EXPORT_RECORD(page_counts);
@@ -49,11 +53,11 @@ static __always_inline s32 tty_nr(struct tty_struct *tty)
 	return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12); /* new_encode_dev() */
 }
 
-static __always_inline void write_id(struct seq_file *seq, struct task_struct *t)
+static __always_inline void write_id(struct seq_file *seq, struct task_struct *t, struct reader *reader)
 {
 	struct id_record r = {};
 
-	START_RECORD(&r, t);
+	START_RECORD(&r, t, reader);
 	r.euid = t->real_cred->euid.val;
 	r.egid = t->real_cred->egid.val;
 	bpf_seq_write(seq, &r, sizeof(r));
@@ -64,10 +68,11 @@ SEC("iter/task")
 int id_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_run();
 
-	if (!t || t->pid != t->tgid)
+	if (!t || t->pid != t->tgid || !is_visible(t, reader, 0))
 		return 0;
-	write_id(ctx->meta->seq, t);
+	write_id(ctx->meta->seq, t, reader);
 	return 0;
 }
 
@@ -75,11 +80,12 @@ SEC("iter/task")
 int name_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 	struct name_record r = {};
 
-	if (!t || t->pid != t->tgid)
+	if (!reader)
 		return 0;
-	START_RECORD(&r, t);
+	START_RECORD(&r, t, reader);
 	r.flags = t->flags;
 	bpf_probe_read_kernel(r.comm, sizeof(r.comm), t->comm);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
@@ -87,14 +93,14 @@ int name_records(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-static __always_inline void write_row(struct bpf_iter__task *ctx, struct task_struct *t, int whole)
+static __always_inline void write_row_record(struct seq_file *seq, struct task_struct *t, struct reader *reader, int whole)
 {
 	struct signal_struct *sig = t->signal;
 	struct mm_struct *mm = task_mm(t);
 	struct row_record r = {};
 	struct sums sums;
 
-	START_RECORD(&r, t);
+	START_RECORD(&r, t, reader);
 	r.flags = t->flags;
 	r.state = task_state(t);
 	r.exit_state = t->exit_state;
@@ -109,6 +115,7 @@ static __always_inline void write_row(struct bpf_iter__task *ctx, struct task_st
 		r.pgid = pid_nr(sig->pids[PIDTYPE_PGID]);
 		r.sid = pid_nr(sig->pids[PIDTYPE_SID]);
 	}
+	renumber_kin(&r.ppid, &r.pgid, &r.sid, t, reader);
 	if (mm) {
 		r.vsize = mm->total_vm;
 		r.rss = mm_rss(mm);
@@ -119,19 +126,26 @@ static __always_inline void write_row(struct bpf_iter__task *ctx, struct task_st
 	if (t->nsproxy)
 		r.netns = t->nsproxy->net_ns->ns.inum;
 	bpf_probe_read_kernel(r.comm, sizeof(r.comm), t->comm);
-	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
-	write_kthread_item(ctx->meta->seq, t);
+	bpf_seq_write(seq, &r, sizeof(r));
+}
+
+/* Each of the three takes much of the stack, one after another. */
+static __always_inline void write_row(struct seq_file *seq, struct task_struct *t, struct reader *reader, int whole)
+{
+	write_row_record(seq, t, reader, whole);
+	write_kthread_item(seq, t);
+	write_cgroup_items(seq, t);
 }
 
 SEC("iter/task")
 int process_rows(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 
-	if (!t || t->pid != t->tgid)
+	if (!reader)
 		return 0;
-	write_row(ctx, t, 1);
-	write_cgroup_items(ctx->meta->seq, t);
+	write_row(ctx->meta->seq, t, reader, 1);
 	return 0;
 }
 
@@ -140,12 +154,12 @@ SEC("iter/task")
 int cgroup_process_rows(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 	struct task_args *args = args_of_run();
 
-	if (!t || t->pid != t->tgid || !args || !in_cgroup(t, args))
+	if (!reader || !args || !in_cgroup(t, args))
 		return 0;
-	write_row(ctx, t, 1);
-	write_cgroup_items(ctx->meta->seq, t);
+	write_row(ctx->meta->seq, t, reader, 1);
 	return 0;
 }
 
@@ -153,11 +167,11 @@ SEC("iter/task")
 int thread_rows(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_run();
 
-	if (!t)
+	if (!t || !is_visible(t, reader, 1))
 		return 0;
-	write_row(ctx, t, 0);
-	write_cgroup_items(ctx->meta->seq, t);
+	write_row(ctx->meta->seq, t, reader, 0);
 	return 0;
 }
 
@@ -189,14 +203,14 @@ static __always_inline void load_early(struct task_struct *t)
 #undef TOUCH
 }
 
-static __always_inline void write_stat_task(struct seq_file *seq, struct task_struct *t, u32 kind)
+static __always_inline void write_stat_task(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind)
 {
 	struct signal_struct *sig = t->signal;
 	struct stat_task r = {};
 	struct signal_sets sets;
 	struct sums sums;
 
-	START_RECORD(&r, t);
+	START_RECORD(&r, t, reader);
 	r.item = (struct item){ .kind = kind, .size = sizeof(struct stat_record) };
 	r.state = task_state(t);
 	r.exit_state = t->exit_state;
@@ -219,6 +233,9 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 		r.sig_ignored = sets.ignored;
 		r.sig_caught = sets.caught;
 	}
+	renumber_kin(&r.ppid, &r.pgid, &r.sid, t, reader);
+	if (r.tpgid > 0 && reader->pid_level)
+		r.tpgid = shown_nr(tty_pgrp(sig->tty), reader);
 	r.incomplete = sum_threads(&sums, &r.times, t, 1);
 	r.min_flt = sums.min_flt;
 	r.maj_flt = sums.maj_flt;
@@ -241,6 +258,7 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 	r.cpu = task_cpu(t);
 	r.rt_priority = t->rt_priority;
 	r.policy = t->policy;
+	r.untraced = !may_read(t, reader);
 	bpf_probe_read_kernel(r.comm, sizeof(r.comm), t->comm);
 	bpf_seq_write(seq, &r, sizeof(r));
 }
@@ -270,10 +288,10 @@ static __always_inline void write_stat_mm(struct seq_file *seq, struct task_stru
 }
 
 /* What do_task_stat() of fs/proc/array.c prints, of a whole process. */
-static __always_inline void write_stat(struct seq_file *seq, struct task_struct *t, u32 kind)
+static __always_inline void write_stat(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind)
 {
 	load_early(t);
-	write_stat_task(seq, t, kind);
+	write_stat_task(seq, t, reader, kind);
 	write_stat_mm(seq, t);
 }
 
@@ -281,10 +299,11 @@ SEC("iter/task")
 int stat_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 
-	if (!t || t->pid != t->tgid)
+	if (!reader)
 		return 0;
-	write_stat(ctx->meta->seq, t, ITEM_RECORD);
+	write_stat(ctx->meta->seq, t, reader, ITEM_RECORD);
 	write_kthread_item(ctx->meta->seq, t);
 	return 0;
 }

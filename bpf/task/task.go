@@ -6,6 +6,7 @@ package task
 
 import (
 	"slices"
+	"strconv"
 	"unsafe"
 
 	"github.com/iterfs/iterfs/bpf"
@@ -18,24 +19,27 @@ var Target = bpf.Target{
 	Since:  "5.8",
 	Object: loadTask,
 	Records: map[string]uintptr{
-		"id_record":      unsafe.Sizeof(taskIdRecord{}),
-		"name_record":    unsafe.Sizeof(taskNameRecord{}),
-		"row_record":     unsafe.Sizeof(taskRowRecord{}),
-		"stat_record":    unsafe.Sizeof(taskStatRecord{}),
-		"statm_record":   unsafe.Sizeof(taskStatmRecord{}),
-		"status_record":  unsafe.Sizeof(taskStatusRecord{}),
-		"io_record":      unsafe.Sizeof(taskIoRecord{}),
-		"limits_record":  unsafe.Sizeof(taskLimitsRecord{}),
-		"cgroup_record":  unsafe.Sizeof(taskCgroupRecord{}),
-		"cmdline_record": unsafe.Sizeof(taskCmdlineRecord{}),
-		"sizes":          unsafe.Sizeof(taskSizes{}),
-		"kthread_item":   unsafe.Sizeof(taskKthreadItem{}),
-		"cgroup_item":    unsafe.Sizeof(taskCgroupItem{}),
-		"hierarchy_item": unsafe.Sizeof(taskHierarchyItem{}),
-		"groups_item":    unsafe.Sizeof(taskGroupsItem{}),
-		"pids_item":      unsafe.Sizeof(taskPidsItem{}),
-		"task_args":      unsafe.Sizeof(taskTaskArgs{}),
-		"arguments_item": unsafe.Sizeof(taskArgumentsItem{}),
+		"reader":          unsafe.Sizeof(bpf.Identity{}),
+		"identity_record": unsafe.Sizeof(taskIdentityRecord{}),
+		"access_record":   unsafe.Sizeof(taskAccessRecord{}),
+		"id_record":       unsafe.Sizeof(taskIdRecord{}),
+		"name_record":     unsafe.Sizeof(taskNameRecord{}),
+		"row_record":      unsafe.Sizeof(taskRowRecord{}),
+		"stat_record":     unsafe.Sizeof(taskStatRecord{}),
+		"statm_record":    unsafe.Sizeof(taskStatmRecord{}),
+		"status_record":   unsafe.Sizeof(taskStatusRecord{}),
+		"io_record":       unsafe.Sizeof(taskIoRecord{}),
+		"limits_record":   unsafe.Sizeof(taskLimitsRecord{}),
+		"cgroup_record":   unsafe.Sizeof(taskCgroupRecord{}),
+		"cmdline_record":  unsafe.Sizeof(taskCmdlineRecord{}),
+		"sizes":           unsafe.Sizeof(taskSizes{}),
+		"kthread_item":    unsafe.Sizeof(taskKthreadItem{}),
+		"cgroup_item":     unsafe.Sizeof(taskCgroupItem{}),
+		"hierarchy_item":  unsafe.Sizeof(taskHierarchyItem{}),
+		"groups_item":     unsafe.Sizeof(taskGroupsItem{}),
+		"pids_item":       unsafe.Sizeof(taskPidsItem{}),
+		"task_args":       unsafe.Sizeof(taskTaskArgs{}),
+		"arguments_item":  unsafe.Sizeof(taskArgumentsItem{}),
 	},
 	Files: slices.Concat(
 		[]bpf.File{
@@ -44,7 +48,7 @@ var Target = bpf.Target{
 			allThreads(threadsOfProcess.File("tasks/<pid>/threads", "thread_rows", "one row per thread of the process")),
 			{Path: "tasks/<pid>/comm", Doc: "as /proc/<pid>/comm", Program: "name_records", Format: names},
 		},
-		recordFiles("stat", "a line each", appendStat, plain),
+		partly(procFiles("stat", "stat_records", "a line each", statText, statText)),
 		recordFiles("statm", numberedForm, appendStatm, numbered),
 		recordFiles("status", headedForm, appendStatus, headed),
 		procFiles("cmdline", "cmdline_records", numberedForm+"; newline and backslash in it are octal-escaped, "+
@@ -55,7 +59,8 @@ var Target = bpf.Target{
 	),
 	Objects: []bpf.Objects{{
 		Path: "tasks/<pid>", Doc: "one directory per process",
-		Program: "id_records", Decode: source[taskIdRecord]().Objects(owner), Narrow: func(id uint32) bpf.Params { return bpf.Params{TID: id} },
+		Program: "id_records", Decode: source[taskIdRecord]().Objects(describe), PerPIDNS: true,
+		Narrow: func(id uint32) bpf.Params { return bpf.Params{TID: id} },
 	}},
 }
 
@@ -63,4 +68,10 @@ var names = source[taskNameRecord]().Lines(func(dst []byte, e entry[taskNameReco
 	return append(appendName(dst, &e.rec.Comm, e.kthread), '\n')
 })
 
-func owner(e entry[taskIdRecord]) (uid, gid uint32) { return e.rec.Euid, e.rec.Egid }
+// describe gives a process the number that the reader knows it by as its name.
+func describe(e entry[taskIdRecord], o *bpf.Object) {
+	o.UID, o.GID = e.rec.Euid, e.rec.Egid
+	if key := &e.rec.Key; key.Tid != key.NativeTid {
+		o.Name = strconv.FormatUint(uint64(key.Tid), 10)
+	}
+}

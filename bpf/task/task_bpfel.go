@@ -13,6 +13,14 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type taskAccessRecord struct {
+	_       structs.HostLayout
+	Item    taskItem
+	Key     taskTaskKey
+	MayRead uint32
+	Pad     uint32
+}
+
 type taskArgumentsItem struct {
 	_      structs.HostLayout
 	Item   taskItem
@@ -70,6 +78,14 @@ type taskIdRecord struct {
 	Key  taskTaskKey
 	Euid uint32
 	Egid uint32
+}
+
+type taskIdentityRecord struct {
+	_      structs.HostLayout
+	Item   taskItem
+	Tid    uint32
+	Pad    uint32
+	Reader taskReader
 }
 
 type taskIoRecord struct {
@@ -145,6 +161,22 @@ type taskPidsItem struct {
 	Sid  int32
 }
 
+type taskReader struct {
+	_            structs.HostLayout
+	PidNs        uint64
+	NativeNs     uint64
+	UserNs       uint64
+	Capabilities uint64
+	PidLevel     uint32
+	NativeLevel  uint32
+	UserLevel    uint32
+	Tgid         uint32
+	Fsuid        uint32
+	Fsgid        uint32
+	Euid         uint32
+	Hide         uint32
+}
+
 type taskRowRecord struct {
 	_            structs.HostLayout
 	Item         taskItem
@@ -209,7 +241,8 @@ type taskStatRecord struct {
 		Prio       int32
 		StaticPrio int32
 		Threads    uint32
-		Incomplete uint32
+		Incomplete uint16
+		Untraced   uint16
 		RssLimit   uint64
 		SigPending uint32
 		SigBlocked uint32
@@ -324,10 +357,12 @@ type taskTaskArgs struct {
 }
 
 type taskTaskKey struct {
-	_     structs.HostLayout
-	Tgid  uint32
-	Tid   uint32
-	Start uint64
+	_          structs.HostLayout
+	Tgid       uint32
+	Tid        uint32
+	NativeTgid uint32
+	NativeTid  uint32
+	Start      uint64
 }
 
 // Names of all BPF objects in the ELF.
@@ -336,10 +371,13 @@ type taskTaskKey struct {
 const (
 	taskMapArgs               = "args"
 	taskMapPerCpu             = "per_cpu"
+	taskMapReaders            = "readers"
+	taskProgAccessRecords     = "access_records"
 	taskProgCgroupProcessRows = "cgroup_process_rows"
 	taskProgCgroupRecords     = "cgroup_records"
 	taskProgCmdlineRecords    = "cmdline_records"
 	taskProgIdRecords         = "id_records"
+	taskProgIdentityRecords   = "identity_records"
 	taskProgIoRecords         = "io_records"
 	taskProgLimitsRecords     = "limits_records"
 	taskProgNameRecords       = "name_records"
@@ -393,10 +431,12 @@ type taskSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskProgramSpecs struct {
+	AccessRecords     *ebpf.ProgramSpec `ebpf:"access_records"`
 	CgroupProcessRows *ebpf.ProgramSpec `ebpf:"cgroup_process_rows"`
 	CgroupRecords     *ebpf.ProgramSpec `ebpf:"cgroup_records"`
 	CmdlineRecords    *ebpf.ProgramSpec `ebpf:"cmdline_records"`
 	IdRecords         *ebpf.ProgramSpec `ebpf:"id_records"`
+	IdentityRecords   *ebpf.ProgramSpec `ebpf:"identity_records"`
 	IoRecords         *ebpf.ProgramSpec `ebpf:"io_records"`
 	LimitsRecords     *ebpf.ProgramSpec `ebpf:"limits_records"`
 	NameRecords       *ebpf.ProgramSpec `ebpf:"name_records"`
@@ -412,8 +452,9 @@ type taskProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskMapSpecs struct {
-	Args   *ebpf.MapSpec `ebpf:"args"`
-	PerCpu *ebpf.MapSpec `ebpf:"per_cpu"`
+	Args    *ebpf.MapSpec `ebpf:"args"`
+	PerCpu  *ebpf.MapSpec `ebpf:"per_cpu"`
+	Readers *ebpf.MapSpec `ebpf:"readers"`
 }
 
 // taskVariableSpecs contains global variables before they are loaded into the kernel.
@@ -442,14 +483,16 @@ func (o *taskObjects) Close() error {
 //
 // It can be passed to loadTaskObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskMaps struct {
-	Args   *ebpf.Map `ebpf:"args"`
-	PerCpu *ebpf.Map `ebpf:"per_cpu"`
+	Args    *ebpf.Map `ebpf:"args"`
+	PerCpu  *ebpf.Map `ebpf:"per_cpu"`
+	Readers *ebpf.Map `ebpf:"readers"`
 }
 
 func (m *taskMaps) Close() error {
 	return _TaskClose(
 		m.Args,
 		m.PerCpu,
+		m.Readers,
 	)
 }
 
@@ -463,10 +506,12 @@ type taskVariables struct {
 //
 // It can be passed to loadTaskObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskPrograms struct {
+	AccessRecords     *ebpf.Program `ebpf:"access_records"`
 	CgroupProcessRows *ebpf.Program `ebpf:"cgroup_process_rows"`
 	CgroupRecords     *ebpf.Program `ebpf:"cgroup_records"`
 	CmdlineRecords    *ebpf.Program `ebpf:"cmdline_records"`
 	IdRecords         *ebpf.Program `ebpf:"id_records"`
+	IdentityRecords   *ebpf.Program `ebpf:"identity_records"`
 	IoRecords         *ebpf.Program `ebpf:"io_records"`
 	LimitsRecords     *ebpf.Program `ebpf:"limits_records"`
 	NameRecords       *ebpf.Program `ebpf:"name_records"`
@@ -480,10 +525,12 @@ type taskPrograms struct {
 
 func (p *taskPrograms) Close() error {
 	return _TaskClose(
+		p.AccessRecords,
 		p.CgroupProcessRows,
 		p.CgroupRecords,
 		p.CmdlineRecords,
 		p.IdRecords,
+		p.IdentityRecords,
 		p.IoRecords,
 		p.LimitsRecords,
 		p.NameRecords,

@@ -57,10 +57,13 @@ typedef struct {
 	u64 val;
 } KERNEL_TYPE kernel_cap_t;
 
+struct user_namespace;
+
 struct cred {
 	kuid_t uid, gid, suid, sgid, euid, egid, fsuid, fsgid;
 	kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
 	struct ucounts *ucounts;
+	struct user_namespace *user_ns;
 	struct group_info *group_info;
 } KERNEL_TYPE;
 
@@ -288,7 +291,7 @@ struct task_struct {
 	struct prev_cputime prev_cputime;
 	u64 start_boottime;
 	unsigned long min_flt, maj_flt;
-	const struct cred *real_cred;
+	const struct cred *real_cred, *cred;
 	char comm[16];
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;

@@ -41,11 +41,12 @@ SEC("iter/task")
 int io_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 	struct io_record r = {};
 
-	if (!t || t->pid != t->tgid)
+	if (!reader || !may_read(t, reader) || !may_open_private(t, reader))
 		return 0;
-	START_RECORD(&r, t);
+	START_RECORD(&r, t, reader);
 	if (bpf_core_field_exists(t->ioac.rchar) && bpf_core_field_exists(t->ioac.read_bytes)) {
 		add_io(&r, &t->signal->ioac);
 		r.incomplete = each_thread(t, add_io_of_thread, add_io_of_listed_thread, &r);
@@ -60,11 +61,12 @@ SEC("iter/task")
 int limits_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_process(t);
 	struct limits_record r = {};
 
-	if (!t || t->pid != t->tgid)
+	if (!reader)
 		return 0;
-	START_RECORD(&r, t);
+	START_RECORD(&r, t, reader);
 	if (bpf_core_field_size(t->signal->rlim) != sizeof(r.limits))
 		r.incomplete = 1;
 	else if (t->sighand)

@@ -34,7 +34,7 @@ func startOwners(r bpf.Request) (*owners, error) {
 	if err := unix.Fstat(int(r.Params.NetNS.Fd()), &ns); err != nil {
 		return nil, err
 	}
-	records, err := r.Run(r.Target, "socket_owners", bpf.Params{})
+	records, err := r.Run(r.Target, "socket_owners", bpf.Params{Reader: r.Params.Reader})
 	return &owners{Records: records, netns: ns.Ino}, err
 }
 

@@ -15,7 +15,7 @@ var files = bpf.Source[file]{
 		r, path, size, err := bpf.Tailed(batch, lengths)
 		return file{r, path}, size, err
 	},
-	Key: func(f file) bpf.Key { return bpf.Key{ID: f.Head.Tgid, Birth: f.Head.Start} },
+	Key: func(f file) bpf.Key { return bpf.Key{ID: f.Head.NativeTgid, Birth: f.Head.Start} },
 }
 
 func lengths(r *taskFileFileRecord) (whole, path int) { return int(r.Head.Size), int(r.PathLength) }

@@ -22,7 +22,7 @@ var openSockets = bpf.Source[openSocket]{
 		socket, n, err := sock.DecodeSocket(batch[at:])
 		return openSocket{holder, socket}, at + n, err
 	},
-	Key: func(s openSocket) bpf.Key { return bpf.Key{ID: s.Tgid, Birth: s.Start} },
+	Key: func(s openSocket) bpf.Key { return bpf.Key{ID: s.NativeTgid, Birth: s.Start} },
 }
 
 var socketTable = func() bpf.Table[openSocket] {

@@ -8,8 +8,10 @@
 
 /* A process and its descriptor, before the record of the socket. */
 struct socket_holder {
-	u32 tgid;
+	u32 tgid; /* as the reader numbers it */
+	u32 native_tgid;
 	u32 fd;
+	u32 pad;
 	u64 start; /* of the process, ns after boot */
 	char comm[16];
 };

@@ -6,6 +6,7 @@
 #include "sockets.h"
 
 EXPORT_RECORD(head);
+EXPORT_RECORD(reader);
 EXPORT_RECORD(file_record);
 EXPORT_RECORD(socket_record);
 EXPORT_RECORD(socket_holder);
@@ -48,13 +49,13 @@ int file_records(struct bpf_iter__task_file *ctx)
 		struct file_record r;
 		char path[SHORT_PATH];
 	} out = {};
+	struct reader *reader = reader_of_files(t);
 	struct file_record *r = &out.r;
 	_Bool named;
 
-	if (!t || !f || t->pid != t->tgid)
+	if (!f || !reader)
 		return 0;
-	r->head.tgid = t->tgid;
-	r->head.start = t->start_boottime;
+	fill_head(&r->head, t, reader);
 	r->pos = f->f_pos;
 	r->ino = f->f_inode->i_ino;
 	r->fd = ctx->fd;
@@ -79,10 +80,15 @@ int socket_records(struct bpf_iter__task_file *ctx)
 	struct sock *sk = open_socket(t, f);
 	struct socket_holder h = {};
 	struct socket_record r = {};
+	struct reader *reader;
 
 	if (!sk)
 		return 0;
-	h.tgid = t->tgid;
+	reader = reader_of_files(t);
+	if (!reader)
+		return 0;
+	h.tgid = tgid_for(t, reader);
+	h.native_tgid = native_tgid(t, reader);
 	h.start = t->start_boottime;
 	h.fd = ctx->fd;
 	bpf_probe_read_kernel(h.comm, sizeof(h.comm), t->comm);
@@ -100,12 +106,16 @@ int socket_owners(struct bpf_iter__task_file *ctx)
 	struct file *f = ctx->file;
 	struct sock *sk = open_socket(t, f);
 	struct socket_owner o = {};
+	struct reader *reader;
 
 	if (!sk)
 		return 0;
+	reader = reader_of_files(t);
+	if (!reader)
+		return 0;
 	o.ino = f->f_inode->i_ino;
 	o.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	o.tgid = t->tgid;
+	o.tgid = tgid_for(t, reader);
 	bpf_seq_write(ctx->meta->seq, &o, sizeof(o));
 	return 0;
 }

@@ -21,6 +21,7 @@ var Target = bpf.Target{
 	Since:  "5.8",
 	Object: loadTaskFile,
 	Records: map[string]uintptr{
+		"reader":        unsafe.Sizeof(bpf.Identity{}),
 		"file_record":   unsafe.Sizeof(taskFileFileRecord{}),
 		"socket_holder": unsafe.Sizeof(taskFileSocketHolder{}),
 		"socket_owner":  unsafe.Sizeof(taskFileSocketOwner{}),
@@ -36,7 +37,7 @@ var Target = bpf.Target{
 }
 
 func ofProcess(f bpf.File) bpf.File {
-	f.MayBeEmpty = true
+	f.MayBeEmpty, f.Traced = true, bpf.AtOpen
 	return f
 }
 
@@ -106,7 +107,7 @@ func appendNumbered(dst []byte, name string, ino uint64) []byte {
 // Linux 5.12. A file that was closed meanwhile has none.
 func appendLink(dst []byte, f file) ([]byte, bool) {
 	var room [40]byte
-	name := strconv.AppendUint(room[:0], uint64(f.Head.Tgid), 10)
+	name := strconv.AppendUint(room[:0], uint64(f.Head.NativeTgid), 10)
 	name = strconv.AppendUint(append(name, "/fd/"...), uint64(f.Fd), 10)
 	name = append(name, 0)
 	var link [unix.PathMax]byte

@@ -27,10 +27,12 @@ type taskFileFileRecord struct {
 }
 
 type taskFileHead struct {
-	_     structs.HostLayout
-	Size  uint32
-	Tgid  uint32
-	Start uint64
+	_          structs.HostLayout
+	Size       uint32
+	Tgid       uint32
+	NativeTgid uint32
+	Pad        uint32
+	Start      uint64
 }
 
 type taskFilePathBuffer struct {
@@ -38,12 +40,30 @@ type taskFilePathBuffer struct {
 	Path [4104]int8
 }
 
+type taskFileReader struct {
+	_            structs.HostLayout
+	PidNs        uint64
+	NativeNs     uint64
+	UserNs       uint64
+	Capabilities uint64
+	PidLevel     uint32
+	NativeLevel  uint32
+	UserLevel    uint32
+	Tgid         uint32
+	Fsuid        uint32
+	Fsgid        uint32
+	Euid         uint32
+	Hide         uint32
+}
+
 type taskFileSocketHolder struct {
-	_     structs.HostLayout
-	Tgid  uint32
-	Fd    uint32
-	Start uint64
-	Comm  [16]int8
+	_          structs.HostLayout
+	Tgid       uint32
+	NativeTgid uint32
+	Fd         uint32
+	Pad        uint32
+	Start      uint64
+	Comm       [16]int8
 }
 
 type taskFileSocketOwner struct {
@@ -58,6 +78,7 @@ type taskFileSocketOwner struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	taskFileMapArgs           = "args"
+	taskFileMapReaders        = "readers"
 	taskFileProgFileRecords   = "file_records"
 	taskFileProgSocketOwners  = "socket_owners"
 	taskFileProgSocketRecords = "socket_records"
@@ -114,7 +135,8 @@ type taskFileProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskFileMapSpecs struct {
-	Args *ebpf.MapSpec `ebpf:"args"`
+	Args    *ebpf.MapSpec `ebpf:"args"`
+	Readers *ebpf.MapSpec `ebpf:"readers"`
 }
 
 // taskFileVariableSpecs contains global variables before they are loaded into the kernel.
@@ -143,12 +165,14 @@ func (o *taskFileObjects) Close() error {
 //
 // It can be passed to loadTaskFileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskFileMaps struct {
-	Args *ebpf.Map `ebpf:"args"`
+	Args    *ebpf.Map `ebpf:"args"`
+	Readers *ebpf.Map `ebpf:"readers"`
 }
 
 func (m *taskFileMaps) Close() error {
 	return _TaskFileClose(
 		m.Args,
+		m.Readers,
 	)
 }
 

@@ -40,7 +40,7 @@ type inode struct {
 	ino uint64
 }
 
-func (h *taskVmaHead) process() bpf.Key { return bpf.Key{ID: h.Tgid, Birth: h.Start} }
+func (h *taskVmaHead) process() bpf.Key { return bpf.Key{ID: h.NativeTgid, Birth: h.Start} }
 
 func lengths(r *taskVmaVmaRecord) (whole, name int) { return int(r.Head.Size), int(r.NameLength) }
 

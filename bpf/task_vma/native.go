@@ -57,13 +57,14 @@ type gate struct {
 }
 
 // gateOf is the gate as a record of a process; nothing where there is none.
-func gateOf(process bpf.Key) []byte {
+func gateOf(process taskVmaHead) []byte {
 	own := ownGate()
 	if own == nil {
 		return nil
 	}
 	g := *own
-	g.Head = taskVmaHead{Size: uint32(unsafe.Sizeof(g)), Tgid: process.ID, Start: process.Birth}
+	g.Head = process
+	g.Head.Size = uint32(unsafe.Sizeof(g))
 	return unsafe.Slice((*byte)(unsafe.Pointer(&g)), unsafe.Sizeof(g))
 }
 

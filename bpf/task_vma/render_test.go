@@ -74,7 +74,7 @@ func TestGate(t *testing.T) {
 		gate = string(maps[i:])
 	}
 	mapped := func(pid uint32, start uint64, gate uint8) []byte {
-		return record(taskVmaVmaRecord{Head: taskVmaHead{Tgid: pid, Start: 5}, Start: start, End: start + 1, Gate: gate}, "")
+		return record(taskVmaVmaRecord{Head: taskVmaHead{Tgid: pid, NativeTgid: pid, Start: 5}, Start: start, End: start + 1, Gate: gate}, "")
 	}
 	batch := func(records ...[]byte) (b []byte) {
 		for _, r := range records {

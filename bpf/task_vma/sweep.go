@@ -14,8 +14,8 @@ import (
 type sweep struct {
 	rows    bpf.Format
 	native  nativeMaps
-	process bpf.Key // whose mappings these are; none at the beginning
-	gated   bool    // it has the gate
+	process taskVmaHead // whose mappings these are; none at the beginning
+	gated   bool        // it has the gate
 }
 
 // newSweep makes a sweep with the format that form makes of mappings.
@@ -72,14 +72,14 @@ func (s *sweep) next(batch []byte) (record, rest []byte, err error) {
 		return nil, batch, err
 	}
 	size := int(head.Size)
-	switch process := head.process(); {
+	switch {
 	case size < n || size > len(batch):
 		return nil, batch, fmt.Errorf("torn record: %d bytes of %d", len(batch), size)
-	case process != s.process:
+	case head.process() != s.process.process():
 		if s.gated {
 			record = gateOf(s.process)
 		}
-		s.process, s.gated = process, false
+		s.process, s.gated = *head, false
 		return record, batch, nil
 	case size == n:
 		return nil, batch, io.EOF

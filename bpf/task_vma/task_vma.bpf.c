@@ -5,6 +5,7 @@
 #include "kernel.h"
 
 EXPORT_RECORD(head);
+EXPORT_RECORD(reader);
 EXPORT_RECORD(vma_record);
 
 struct bpf_iter__task_vma {
@@ -56,6 +57,7 @@ int vma_records(struct bpf_iter__task_vma *ctx)
 	struct vm_area_struct *v = ctx->vma;
 	struct named_vma out = {};
 	struct vma_record *r = &out.r;
+	struct reader *reader;
 	s64 n;
 
 	if (!t || !v) {
@@ -63,10 +65,10 @@ int vma_records(struct bpf_iter__task_vma *ctx)
 		bpf_seq_write(seq, &r->head, sizeof(r->head));
 		return 0;
 	}
-	if (t->pid != t->tgid)
+	reader = reader_of_process(t);
+	if (!reader)
 		return 0;
-	r->head.tgid = t->tgid;
-	r->head.start = t->start_boottime;
+	fill_head(&r->head, t, reader);
 	r->start = v->vm_start;
 	r->end = v->vm_end;
 	r->flags = v->vm_flags;

@@ -14,15 +14,33 @@ import (
 )
 
 type taskVmaHead struct {
-	_     structs.HostLayout
-	Size  uint32
-	Tgid  uint32
-	Start uint64
+	_          structs.HostLayout
+	Size       uint32
+	Tgid       uint32
+	NativeTgid uint32
+	Pad        uint32
+	Start      uint64
 }
 
 type taskVmaPathBuffer struct {
 	_    structs.HostLayout
 	Path [4104]int8
+}
+
+type taskVmaReader struct {
+	_            structs.HostLayout
+	PidNs        uint64
+	NativeNs     uint64
+	UserNs       uint64
+	Capabilities uint64
+	PidLevel     uint32
+	NativeLevel  uint32
+	UserLevel    uint32
+	Tgid         uint32
+	Fsuid        uint32
+	Fsgid        uint32
+	Euid         uint32
+	Hide         uint32
 }
 
 type taskVmaVmaRecord struct {
@@ -44,6 +62,7 @@ type taskVmaVmaRecord struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	taskVmaMapArgs        = "args"
+	taskVmaMapReaders     = "readers"
 	taskVmaProgVmaRecords = "vma_records"
 )
 
@@ -96,7 +115,8 @@ type taskVmaProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskVmaMapSpecs struct {
-	Args *ebpf.MapSpec `ebpf:"args"`
+	Args    *ebpf.MapSpec `ebpf:"args"`
+	Readers *ebpf.MapSpec `ebpf:"readers"`
 }
 
 // taskVmaVariableSpecs contains global variables before they are loaded into the kernel.
@@ -125,12 +145,14 @@ func (o *taskVmaObjects) Close() error {
 //
 // It can be passed to loadTaskVmaObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskVmaMaps struct {
-	Args *ebpf.Map `ebpf:"args"`
+	Args    *ebpf.Map `ebpf:"args"`
+	Readers *ebpf.Map `ebpf:"readers"`
 }
 
 func (m *taskVmaMaps) Close() error {
 	return _TaskVmaClose(
 		m.Args,
+		m.Readers,
 	)
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/native"
 )
@@ -82,8 +81,8 @@ func foreignNetNS(tid uint32) (*os.File, error) {
 }
 
 // mayLoad returns nil when a caller may load BPF programs, as bpf(2) has it.
-func mayLoad(c fs.Caller) error {
-	r := bpf.Reader(c)
+func (s *system) mayLoad(c fs.Caller) error {
+	r := s.reader(c)
 	switch {
 	case r.TID == 0:
 		return errInvisible

@@ -90,18 +90,18 @@ func (s *system) openObject(_ context.Context, r fs.Request) (fs.Stream, error) 
 
 func (s *system) writeObject(_ context.Context, r fs.Request) (fs.Sink, error) {
 	file := last(r).Name
-	return func(_ context.Context, content []byte) error { return fs.Told(s.user.Put(file, content)) }, mayLoad(r.Caller)
+	return func(_ context.Context, content []byte) error { return fs.Told(s.user.Put(file, content)) }, s.mayLoad(r.Caller)
 }
 
 func (s *system) createObject(_ context.Context, r fs.Request, name string) (fs.Object, error) {
-	if err := mayLoad(r.Caller); err != nil {
+	if err := s.mayLoad(r.Caller); err != nil {
 		return fs.Object{}, err
 	}
 	return fs.Object{Name: name}, s.user.Check(name)
 }
 
 func (s *system) removeObject(_ context.Context, r fs.Request) error {
-	if err := mayLoad(r.Caller); err != nil {
+	if err := s.mayLoad(r.Caller); err != nil {
 		return err
 	}
 	return s.user.Remove(last(r).Name)

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
@@ -27,6 +28,9 @@ type system struct {
 	present []*bpf.Target
 	absent  map[*bpf.Target]error
 	places  []place // those in the tree
+
+	ownMu sync.Mutex
+	own   *bpf.Identity // of the daemon itself, once it has been asked for
 }
 
 // newSystem finds out which targets there are. It loads none.
@@ -60,6 +64,10 @@ func (s *system) Run(t *bpf.Target, program string, p bpf.Params) (bpf.Records, 
 		return nil, err // and not a *Stream that is nil
 	}
 	return records, nil
+}
+
+func (s *system) Call(t *bpf.Target, program string, ctx []byte) error {
+	return s.loader.Call(t, program, ctx)
 }
 
 func (s *system) CountRows(n int) { s.stats.Rows.Add(uint64(n)) }
@@ -99,31 +107,37 @@ func (s *system) generated(appendTo func(*system, []byte) []byte) func(context.C
 // objects makes the generator of a directory's objects.
 func (s *system) objects(t *bpf.Target, o *bpf.Objects) func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error] {
 	return func(ctx context.Context, r fs.Request, want string) iter.Seq2[fs.Object, error] {
-		return func(yield func(fs.Object, error) bool) {
-			records, err := s.runObjects(t, o, r, want)
+		return s.objectsFor(ctx, t, o, s.reader(r.Caller).Identify, key(r), want)
+	}
+}
+
+// objectsFor generates the objects in the directory of parent, or at the top, that
+// there are for a reader.
+func (s *system) objectsFor(ctx context.Context, t *bpf.Target, o *bpf.Objects, reader bpf.Identify, parent *bpf.Key, want string) iter.Seq2[fs.Object, error] {
+	return func(yield func(fs.Object, error) bool) {
+		records, err := s.runObjects(ctx, t, o, reader, parent, want)
+		if err != nil {
+			yield(fs.Object{}, err)
+			return
+		}
+		if records == nil {
+			return
+		}
+		defer records.Close()
+		for more := true; more; {
+			batch, err := records.Next(ctx)
+			if err == io.EOF {
+				return
+			}
+			if err == nil {
+				err = o.Decode(batch, func(o bpf.Object) bool {
+					more = yield(object(o), nil)
+					return more
+				})
+			}
 			if err != nil {
 				yield(fs.Object{}, err)
 				return
-			}
-			if records == nil {
-				return
-			}
-			defer records.Close()
-			for more := true; more; {
-				batch, err := records.Next(ctx)
-				if err == io.EOF {
-					return
-				}
-				if err == nil {
-					err = o.Decode(batch, func(o bpf.Object) bool {
-						more = yield(object(o), nil)
-						return more
-					})
-				}
-				if err != nil {
-					yield(fs.Object{}, err)
-					return
-				}
 			}
 		}
 	}
@@ -131,9 +145,9 @@ func (s *system) objects(t *bpf.Target, o *bpf.Objects) func(context.Context, fs
 
 // runObjects starts what writes the records of a directory's objects; nil where
 // want is not a name of such an object.
-func (s *system) runObjects(t *bpf.Target, o *bpf.Objects, r fs.Request, want string) (bpf.Records, error) {
+func (s *system) runObjects(ctx context.Context, t *bpf.Target, o *bpf.Objects, reader bpf.Identify, parent *bpf.Key, want string) (bpf.Records, error) {
 	if o.Run != nil {
-		return o.Run(s, t, key(r), want)
+		return o.Run(s, t, parent, want)
 	}
 	var params bpf.Params
 	if want != "" {
@@ -142,10 +156,25 @@ func (s *system) runObjects(t *bpf.Target, o *bpf.Objects, r fs.Request, want st
 			return nil, nil
 		}
 		if o.Narrow != nil {
-			params = o.Narrow(uint32(id))
+			if params, err = s.narrow(ctx, o, reader, uint32(id)); err != nil {
+				return nil, err
+			}
 		}
 	}
+	params.Reader = reader
 	return s.Run(t, o.Program, params)
+}
+
+// narrow makes the kernel visit the object of a name alone, if it can be told which
+// that is: a reader in another pid namespace has other numbers.
+func (s *system) narrow(ctx context.Context, o *bpf.Objects, reader bpf.Identify, id uint32) (bpf.Params, error) {
+	if o.PerPIDNS {
+		identity, err := reader(ctx)
+		if err != nil || !identity.IsNative() {
+			return bpf.Params{}, err
+		}
+	}
+	return o.Narrow(id), nil
 }
 
 func object(o bpf.Object) fs.Object {
@@ -169,11 +198,15 @@ func key(r fs.Request) *bpf.Key {
 func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Context, fs.Request) (fs.Stream, error) {
 	narrow := s.narrowing(f.Path)
 	return func(_ context.Context, r fs.Request) (fs.Stream, error) {
-		request := bpf.Request{System: s, Target: t, File: f, Reader: bpf.Reader(r.Caller), Object: key(r)}
+		request := bpf.Request{System: s, Target: t, File: f, Reader: s.reader(r.Caller), Object: key(r)}
 		if request.Object != nil && narrow != nil {
 			request.Params = narrow(request.Object.ID)
 		}
-		return start(request, form)
+		request.Params.Reader = request.Reader.Identify
+		if request.Object == nil || f.Traced == bpf.Never {
+			return start(request, form)
+		}
+		return s.startTraced(request, form)
 	}
 }
 
@@ -215,7 +248,7 @@ func (s *system) directory(path string) (*bpf.Target, *bpf.Objects) {
 func (s *system) Exists(ctx context.Context, path string, key bpf.Key) (bool, error) {
 	t, o := s.directory(path)
 	name := strconv.FormatUint(uint64(key.ID), 10)
-	for o, err := range s.objects(t, o)(ctx, fs.Request{}, name) {
+	for o, err := range s.objectsFor(ctx, t, o, s.daemon, nil, name) {
 		if err != nil {
 			return false, err
 		}

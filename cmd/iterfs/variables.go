@@ -74,7 +74,7 @@ func (s *system) writeVariable(_ context.Context, r fs.Request) (fs.Sink, error)
 			err = s.user.SetValue(o.Name, v.Name, value)
 		}
 		return fs.Told(err)
-	}, mayLoad(r.Caller)
+	}, s.mayLoad(r.Caller)
 }
 
 // appendValue appends a value as its type has it: a string as it is, all else as

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"context"
+	"unsafe"
+)
+
+// An Identity is what programs are told of a reader: struct reader of reader.h. It
+// says whose tasks there are, with which numbers, and what of them may be seen.
+type Identity struct {
+	// PIDNS is the pid namespace whose numbers are shown, NativeNS the daemon's
+	// own, UserNS that of the reader's credentials: addresses in the kernel.
+	PIDNS, NativeNS, UserNS uint64
+	// Capabilities are the effective ones, in UserNS.
+	Capabilities uint64
+	// The levels of the namespaces; 0 is the initial one.
+	PIDLevel, NativeLevel, UserLevel uint32
+	// TGID is the reader's process, as the kernel itself numbers it.
+	TGID uint32
+	// FSUID and FSGID act on files, EUID owns user namespaces.
+	FSUID, FSGID, EUID uint32
+	// Hide is what the mount hides of the processes that the reader may not trace; of
+	// members of the View's group, nothing.
+	Hide uint32
+}
+
+// Identify returns who reads. It is asked when a run starts, so that what a program
+// shows is decided by who opens the file; and with the context of a read, where
+// Params say so.
+type Identify func(ctx context.Context) (*Identity, error)
+
+// IsNative reports whether the reader has the daemon's own numbers of tasks.
+func (i *Identity) IsNative() bool { return i.PIDNS == i.NativeNS }
+
+// Capable reports whether the reader has a capability over the whole machine:
+// capable() of the kernel.
+func (i *Identity) Capable(capability int) bool {
+	return i.UserLevel == 0 && i.Capabilities>>capability&1 != 0
+}
+
+// Bytes are the identity as a program has it.
+func (i *Identity) Bytes() []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(i)), unsafe.Sizeof(*i))
+}

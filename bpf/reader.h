@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who reads: which tasks there are for the reader, and with which numbers. A
+ * program that tells about tasks asks for the reader of its run, and leaves out
+ * what is_visible() does not let through.
+ */
+#ifndef ITERFS_READER_H
+#define ITERFS_READER_H
+
+#include "iter.h"
+
+/* bpf.Identity. What points into the kernel is compared, and never followed. */
+struct reader {
+	u64 pid_ns;       /* whose numbers are shown */
+	u64 native_ns;    /* the daemon's own, whose numbers the real /proc and the kernel's parameters have */
+	u64 user_ns;
+	u64 capabilities; /* effective, in user_ns */
+	u32 pid_level, native_level, user_level;
+	u32 tgid;         /* as the kernel itself numbers it */
+	u32 fsuid, fsgid, euid;
+	u32 hide;         /* of tasks that the reader may not trace: bpf.HidePID */
+};
+
+#define HIDE_CONTENT 1 /* all but that there is the process */
+
+BY_THREAD(readers, reader, reader_of_run)
+
+struct signal_struct___reader {
+	void *pids[2];
+} KERNEL_TYPE;
+
+struct task_struct___reader {
+	struct pid___args *thread_pid;
+	struct signal_struct___reader *signal;
+} KERNEL_TYPE;
+
+/*
+ * pid_nr_ns(): the number of a struct pid in a namespace, which is at that level;
+ * 0 for one that is not visible there. It is no function of its own: before 6.4 the
+ * verifier cannot follow a value through a call, and takes every value for one that
+ * matters.
+ */
+static __always_inline int pid_nr_in(u64 pid, u64 ns, u32 level)
+{
+	struct pid___args *p = (void *)pid;
+	struct upid___args *upid = upid_at(p, level);
+
+	if (!p || BPF_CORE_READ(p, level) < level || (u64)BPF_CORE_READ(upid, ns) != ns)
+		return 0;
+	return BPF_CORE_READ(upid, nr);
+}
+
+/*
+ * What the verifier knows as a pointer, as the number that it is: it allows no
+ * offset that varies on one that it knows.
+ */
+static __always_inline u64 laundered(const void *pointer)
+{
+	u64 number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), &pointer);
+	return number;
+}
+
+/*
+ * The numbers that a reader knows others by. These are for readers who have other
+ * numbers than the kernel itself: reader->pid_level is not 0.
+ */
+static __always_inline int shown_nr(const void *pid, struct reader *reader)
+{
+	return pid_nr_in(laundered(pid), reader->pid_ns, reader->pid_level);
+}
+
+static __always_inline int shown_tgid(const void *task, struct reader *reader)
+{
+	struct task_struct___reader *t = (void *)task;
+
+	return shown_nr(t->signal->pids[1], reader); /* PIDTYPE_TGID */
+}
+
+static __always_inline int shown_tid(const void *task, struct reader *reader)
+{
+	struct task_struct___reader *t = (void *)task;
+
+	return shown_nr(t->thread_pid, reader);
+}
+
+#endif

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package task
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// hideAddresses takes out of a record what do_task_stat() does not show to whom may
+// not trace the task.
+func hideAddresses(r *taskStatRecord) {
+	m := &r.Mm
+	for _, address := range []*uint64{&m.StartCode, &m.EndCode} {
+		*address = min(*address, 1) // 0 of a task without memory
+	}
+	for _, address := range []*uint64{&m.StartStack, &m.Esp, &m.Eip,
+		&m.StartData, &m.EndData, &m.StartBrk, &m.ArgStart, &m.ArgEnd, &m.EnvStart, &m.EnvEnd} {
+		*address = 0
+	}
+	r.Task.Wchan, r.Task.ExitCode = 0, 0
+}
+
+// statText is the text of stat. Where it is the real file's, which is written for the
+// daemon, it is amended for the reader.
+func statText(dst []byte, e entry[taskStatRecord]) ([]byte, error) {
+	start := len(dst)
+	dst, known := appendStat(dst, e)
+	if known {
+		return dst, nil
+	}
+	dst, err := appendNative(dst[:start], *e.key(), "stat")
+	if t := &e.rec.Task; err == nil && (t.Untraced != 0 || t.Key.Tgid != t.Key.NativeTgid) {
+		dst = append(dst[:start], amendStat(dst[start:], e.rec)...)
+	}
+	return dst, err
+}
+
+// amendStat puts the reader's numbers of tasks into a line of stat, and takes out
+// what hideAddresses does.
+func amendStat(line []byte, r *taskStatRecord) []byte {
+	t := &r.Task
+	const afterName = 3 // the number of the first field behind the name, as in proc(5)
+	end := bytes.LastIndexByte(line, ')') + 1
+	name := line[bytes.IndexByte(line, ' '):end]
+	fields := bytes.Fields(line[end:])
+	set := func(number int, value int64) { fields[number-afterName] = strconv.AppendInt(nil, value, 10) }
+	set(4, int64(t.Ppid))
+	set(5, int64(t.Pgid))
+	set(6, int64(t.Sid))
+	set(8, int64(t.Tpgid))
+	if t.Untraced != 0 {
+		for _, number := range []int{28, 29, 30, 35, 45, 46, 47, 48, 49, 50, 51, 52} {
+			set(number, 0)
+		}
+		for _, number := range []int{26, 27} {
+			if string(fields[number-afterName]) != "0" {
+				set(number, 1)
+			}
+		}
+	}
+	amended := append(strconv.AppendUint(nil, uint64(t.Key.Tgid), 10), name...)
+	for _, f := range fields {
+		amended = append(append(amended, ' '), f...)
+	}
+	return append(amended, '\n')
+}

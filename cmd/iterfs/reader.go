@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/bpf/task"
+	"github.com/iterfs/iterfs/fs"
+	"github.com/iterfs/iterfs/native"
+)
+
+// reader is who asks, and what that means for the tree's files.
+func (s *system) reader(c fs.Caller) bpf.Reader {
+	var once sync.Once
+	var identity *bpf.Identity
+	var err error
+	return bpf.Reader{UID: c.UID, GID: c.GID, TID: c.TID, Identify: func(ctx context.Context) (*bpf.Identity, error) {
+		once.Do(func() { identity, err = s.identify(ctx, c) })
+		return identity, err
+	}}
+}
+
+// identify finds out who a caller is, who waits for the answer meanwhile.
+func (s *system) identify(ctx context.Context, c fs.Caller) (*bpf.Identity, error) {
+	own, err := s.daemon(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.TID == 0 && !s.view.OfMount {
+		return nil, errInvisible
+	}
+	identity := &bpf.Identity{FSUID: c.UID, FSGID: c.GID, EUID: math.MaxUint32} // of one whom nobody sees: no rights
+	if c.TID != 0 {
+		if identity, err = task.Identify(ctx, s, c.TID); err != nil {
+			return nil, err
+		}
+	}
+	if s.view.OfMount {
+		identity.PIDNS, identity.PIDLevel = own.PIDNS, own.PIDLevel
+		identity.NativeNS, identity.NativeLevel = own.NativeNS, own.NativeLevel
+	}
+	if s.view.HidePID == bpf.ShowPtraceable || s.view.HidePID != bpf.HideNothing && !inGroup(c, identity, s.view.GID) {
+		identity.Hide = uint32(s.view.HidePID)
+	}
+	return identity, nil
+}
+
+// daemon is the daemon as a reader: it sees everything, with its own numbers.
+func (s *system) daemon(ctx context.Context) (*bpf.Identity, error) {
+	s.ownMu.Lock()
+	defer s.ownMu.Unlock()
+	if s.own == nil {
+		own, err := task.Identify(ctx, s, uint32(os.Getpid()))
+		if err != nil {
+			return nil, err
+		}
+		s.own = own
+	}
+	return s.own, nil
+}
+
+// inGroup reports whether a caller's files are of a group, or the caller in it, as
+// in_group_p() of the kernel.
+func inGroup(c fs.Caller, identity *bpf.Identity, gid uint32) bool {
+	if identity.FSGID == gid {
+		return true
+	}
+	status, err := native.ReadFile(fmt.Sprintf("%d/status", c.TID))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(status), "\nGroups:\t")
+	groups, _, _ := strings.Cut(rest, "\n")
+	return slices.Contains(strings.Fields(groups), strconv.FormatUint(uint64(gid), 10))
+}
+
+// startTraced is start of a file that takes the right to trace its task, or shows
+// more to whom has it.
+func (s *system) startTraced(r bpf.Request, form bpf.Form) (fs.Stream, error) {
+	if r.File.Traced == bpf.AtOpen {
+		if err := task.MayRead(context.Background(), s, r.Params.Reader, *r.Object); err != nil {
+			return nil, err
+		}
+		return start(r, form)
+	}
+	opener := r.Params.Reader
+	r.Params.Reader = func(ctx context.Context) (*bpf.Identity, error) { return s.reading(ctx, opener) }
+	r.Params.EachRead = true
+	content, err := start(r, form)
+	if err != nil || r.File.Traced == bpf.InReads {
+		return content, err
+	}
+	check := func(ctx context.Context) error { return task.MayRead(ctx, s, r.Params.Reader, *r.Object) }
+	return &checked{content, check}, nil
+}
+
+// reading is whoever reads a file, who has the opener's numbers of tasks.
+func (s *system) reading(ctx context.Context, opener bpf.Identify) (*bpf.Identity, error) {
+	identity, err := opener(ctx)
+	c, known := fs.CallerOf(ctx)
+	if err != nil || !known {
+		return identity, err
+	}
+	now, err := s.identify(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	now.PIDNS, now.PIDLevel = identity.PIDNS, identity.PIDLevel
+	return now, nil
+}
+
+// checked is a content of which each read is checked.
+type checked struct {
+	fs.Stream
+	check func(context.Context) error
+}
+
+func (c *checked) Append(ctx context.Context, dst []byte) ([]byte, error) {
+	if err := c.check(ctx); err != nil {
+		return dst, err
+	}
+	return c.Stream.Append(ctx, dst)
+}
+
+// mayTrace returns nil when a caller may see what of a task takes the rights of
+// ptrace(2), as the links exe, cwd and root; EACCES when it may not, ESRCH when
+// there is no such task for the caller. See task.MayRead.
+func (s *system) mayTrace(ctx context.Context, c fs.Caller, o bpf.Key) error {
+	return task.MayRead(ctx, s, s.reader(c).Identify, o)
+}
