@@ -3,10 +3,12 @@
 package tests
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,6 +110,35 @@ func TestInThePlaceOfProc(t *testing.T) {
 			// The daemon itself goes on using the kernel's: here it must, to mount.
 			daemonOn(t, t.TempDir())
 		})
+	}
+}
+
+// A daemon that is killed leaves a /proc of which nothing can be read; the next
+// takes it over.
+func TestTakeoverOfProc(t *testing.T) {
+	privately(t, false)
+	before := mountsAt(t, "/proc")
+	t.Cleanup(func() {
+		if now := mountsAt(t, "/proc"); !slices.Equal(now, before) {
+			t.Errorf("/proc has %q, had %q", now, before)
+		}
+	})
+	cmd := exec.Command(binary, "mount", "-o", "layout=proc", "/proc")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool {
+		var fs unix.Statfs_t
+		return unix.Statfs("/proc", &fs) == nil && fs.Type != unix.PROC_SUPER_MAGIC
+	}, "not mounted")
+	cmd.Process.Kill()
+	cmd.Wait()
+	if _, err := os.ReadFile("/proc/self/limits"); !errors.Is(err, unix.ENOTCONN) {
+		t.Errorf("/proc without its daemon answers %v", err)
+	}
+	daemonOn(t, "/proc", "layout=proc")
+	if _, err := os.ReadFile("/proc/self/limits"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // readyEnv marks the process that --daemon has started; it reports on readyFD.
@@ -34,7 +36,7 @@ func daemonize(dir string, o *options) error {
 // can be used, or for the error that kept it. It gets the signal, if not 0, when the
 // thread that calls ends.
 func spawn(dir string, o *options, ended unix.Signal) (*exec.Cmd, error) {
-	exe, err := os.Executable()
+	exe, err := native.Readlink("self/exe") // /proc may be what a killed daemon left
 	if err != nil {
 		return nil, err
 	}
