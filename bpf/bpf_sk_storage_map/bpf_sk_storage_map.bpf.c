@@ -2,8 +2,7 @@
 //go:build ignore
 
 /* iter/bpf_sk_storage_map: for each socket with a value in the map its inode number, then the value. */
-#include "iter.h"
-#include "sockmap/sock.h"
+#include "sock/sock.h"
 
 const volatile u32 value_size = 4;
 

@@ -88,6 +88,7 @@ struct sock_common {
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 	struct hlist_node skc_node;
+	atomic64_t skc_cookie;
 	refcount_t skc_refcnt;
 } KERNEL_TYPE;
 

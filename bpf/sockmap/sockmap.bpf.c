@@ -2,12 +2,7 @@
 //go:build ignore
 
 /* iter/sockmap: for each element of a sockmap or sockhash its key, then a record of its socket. */
-#include "iter.h"
-#include "sock.h"
-#include <bpf/bpf_endian.h>
-
-#define AF_INET 2
-#define AF_INET6 10
+#include "sock/sock.h"
 
 const volatile u32 key_size = 4;
 
@@ -20,10 +15,7 @@ struct bpf_iter__sockmap {
 struct socket_record {
 	u64 ino;
 	u64 cookie;
-	u8 local[16];
-	u8 remote[16];
-	u16 local_port;
-	u16 remote_port;
+	struct ends ends;
 	u16 family;
 	u16 type;
 	u16 protocol;
@@ -47,17 +39,8 @@ int socket_records(struct bpf_iter__sockmap *ctx)
 	r.type = sk->sk_type;
 	r.protocol = sk->sk_protocol;
 	r.state = sk->__sk_common.skc_state;
-	if (r.family == AF_INET || r.family == AF_INET6) {
-		r.local_port = sk->__sk_common.skc_num;
-		r.remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
-	}
-	if (r.family == AF_INET) {
-		*(u32 *)r.local = sk->__sk_common.skc_rcv_saddr;
-		*(u32 *)r.remote = sk->__sk_common.skc_daddr;
-	} else if (r.family == AF_INET6) {
-		BPF_CORE_READ_INTO(&r.local, sk, __sk_common.skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&r.remote, sk, __sk_common.skc_v6_daddr);
-	}
+	if (r.family == AF_INET || r.family == AF_INET6)
+		fill_ends(&r.ends, &sk->__sk_common, r.family);
 	bpf_seq_write(ctx->meta->seq, key, key_size);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;

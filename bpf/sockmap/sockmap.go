@@ -70,8 +70,8 @@ func (p Printer) Append(dst, data []byte) []byte {
 	f.word("protocol", protocols[r.Protocol], r.Protocol)
 	f.word("state", states[r.State], r.State)
 	if r.Family == familyIPv4 || r.Family == familyIPv6 {
-		f.address("local", r.Family, &r.Local, r.LocalPort)
-		f.address("remote", r.Family, &r.Remote, r.RemotePort)
+		f.address("local", r.Family, &r.Ends.Local, r.Ends.LocalPort)
+		f.address("remote", r.Family, &r.Ends.Remote, r.Ends.RemotePort)
 	}
 	return append(f.dst, '}')
 }
@@ -118,10 +118,10 @@ func (f *fields) word(name, word string, v uint16) {
 	f.quote()
 }
 
-func (f *fields) address(name string, family uint16, addr *[16]uint8, port uint16) {
-	ip := netip.AddrFrom16(*addr)
+func (f *fields) address(name string, family uint16, words *[4]uint32, port uint16) {
+	ip := netip.AddrFrom16(*(*[16]byte)(unsafe.Pointer(words)))
 	if family == familyIPv4 {
-		ip = netip.AddrFrom4([4]byte(addr[:4]))
+		ip = netip.AddrFrom4(*(*[4]byte)(unsafe.Pointer(words)))
 	}
 	f.name(name)
 	f.quote()

@@ -14,18 +14,21 @@ import (
 )
 
 type sockmapSocketRecord struct {
-	_          structs.HostLayout
-	Ino        uint64
-	Cookie     uint64
-	Local      [16]uint8
-	Remote     [16]uint8
-	LocalPort  uint16
-	RemotePort uint16
-	Family     uint16
-	Type       uint16
-	Protocol   uint16
-	State      uint16
-	Pad        uint32
+	_      structs.HostLayout
+	Ino    uint64
+	Cookie uint64
+	Ends   struct {
+		_          structs.HostLayout
+		Local      [4]uint32
+		Remote     [4]uint32
+		LocalPort  uint16
+		RemotePort uint16
+	}
+	Family   uint16
+	Type     uint16
+	Protocol uint16
+	State    uint16
+	Pad      uint32
 }
 
 // Names of all BPF objects in the ELF.
