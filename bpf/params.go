@@ -2,7 +2,11 @@
 
 package bpf
 
-import "os"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // Order is the order in which iter/cgroup walks, enum bpf_cgroup_iter_order.
 type Order uint32
@@ -56,6 +60,19 @@ type Params struct {
 	// Collect is a map of the object that the run's program fills; "" for none.
 	// The run's records are a Collector then, which gives it.
 	Collect string
+}
+
+// KeepNetNS makes the namespace last beyond the open of the file. Whoever calls it
+// closes NetNS, which can be done to nil too.
+func (p *Params) KeepNetNS() error {
+	if p.NetNS == nil {
+		return nil
+	}
+	fd, err := unix.FcntlInt(p.NetNS.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		p.NetNS = os.NewFile(uintptr(fd), p.NetNS.Name())
+	}
+	return err
 }
 
 // MapFD is what *ebpf.Map has of use here.

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"slices"
 
@@ -35,12 +34,8 @@ type collected struct {
 // read, and keeps what is valid only until then.
 func (q *Query) collect(r bpf.Request, format bpf.Format, functions []symbol) (bpf.Content, error) {
 	r.Params.Collect = groupsMap
-	if ns := r.Params.NetNS; ns != nil {
-		fd, err := unix.FcntlInt(ns.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			return nil, err
-		}
-		r.Params.NetNS = os.NewFile(uintptr(fd), ns.Name())
+	if err := r.Params.KeepNetNS(); err != nil {
+		return nil, err
 	}
 	return &collected{query: q, request: r, format: format, functions: functions}, nil
 }
@@ -67,9 +62,7 @@ func (c *collected) Append(ctx context.Context, dst []byte) ([]byte, error) {
 
 func (c *collected) Close() error {
 	c.rows = nil
-	if ns := c.request.Params.NetNS; ns != nil {
-		return ns.Close()
-	}
+	c.request.Params.NetNS.Close()
 	return nil
 }
 

@@ -6,12 +6,14 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/native"
 )
 
 // owners tells which processes have a socket open. It holds 16 bytes for each
@@ -30,12 +32,26 @@ type owner struct {
 
 // startOwners starts to look for those of the sockets in the request's namespace.
 func startOwners(r bpf.Request) (*owners, error) {
-	var ns unix.Stat_t
-	if err := unix.Fstat(int(r.Params.NetNS.Fd()), &ns); err != nil {
+	netns, err := inode(r.Params.NetNS)
+	if err != nil {
 		return nil, err
 	}
 	records, err := r.Run(r.Target, "socket_owners", bpf.Params{Reader: r.Params.Reader})
-	return &owners{Records: records, netns: ns.Ino}, err
+	return &owners{Records: records, netns: netns}, err
+}
+
+// inode is the number of a network namespace; nil is the daemon's own.
+func inode(ns *os.File) (uint64, error) {
+	if ns == nil {
+		var err error
+		if ns, err = native.Open("thread-self/ns/net"); err != nil {
+			return 0, err
+		}
+		defer ns.Close()
+	}
+	var st unix.Stat_t
+	err := unix.Fstat(int(ns.Fd()), &st)
+	return st.Ino, err
 }
 
 // collect reads all owners, unless it has. It can be called again when ctx ended

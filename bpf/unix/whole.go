@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -63,11 +62,9 @@ func (s *set) has(b int) bool { return s[b/64]>>(b%64)&1 != 0 }
 
 // runWhole starts a program of this target with the request's parameters.
 func runWhole(r bpf.Request, t *bpf.Target, program string, decode func([]byte) (place, int, error)) (bpf.Records, error) {
-	fd, err := unix.FcntlInt(r.Params.NetNS.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
+	if err := r.Params.KeepNetNS(); err != nil {
 		return nil, err
 	}
-	r.Params.NetNS = os.NewFile(uintptr(fd), r.Params.NetNS.Name())
 	w := &whole{request: r, target: t, program: program, decode: decode}
 	w.wanted.add(0, buckets)
 	if err := w.start(); err != nil {

@@ -50,9 +50,6 @@ func tgid(tid uint32) (string, error) {
 	return string(id), nil
 }
 
-// netNS opens the network namespace of a caller.
-func netNS(tid uint32) (*os.File, error) { return procFile(tid, "ns/net") }
-
 var errInvisible = fmt.Errorf("the caller is in a pid namespace that the daemon cannot see into: %w", unix.EACCES)
 
 func procFile(tid uint32, name string) (*os.File, error) {
@@ -62,22 +59,23 @@ func procFile(tid uint32, name string) (*os.File, error) {
 	return native.Open(fmt.Sprintf("%d/%s", tid, name))
 }
 
-// foreignNetNS opens the network namespace of a caller; nil where it is the
-// daemon's own.
-func foreignNetNS(tid uint32) (*os.File, error) {
-	if tid == 0 {
-		return nil, errInvisible
-	}
-	theirs, err := native.Stat(fmt.Sprintf("%d/ns/net", tid))
+// netNS opens the network namespace of a caller. It is nil, which can be closed too,
+// where it is the daemon's own: that takes no thread to enter it.
+func netNS(tid uint32) (*os.File, error) {
+	theirs, err := procFile(tid, "ns/net")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("find the reader's network namespace: %w", err)
 	}
-	// Not that of /proc/self: the first thread may be left in another (inNetNS).
-	own, err := native.Stat("thread-self/ns/net")
-	if err != nil || os.SameFile(own, theirs) {
-		return nil, err
+	is, err := theirs.Stat()
+	if err == nil {
+		// Not that of /proc/self: the first thread may be left in another (inNetNS).
+		var own os.FileInfo
+		if own, err = native.Stat("thread-self/ns/net"); err == nil && !os.SameFile(own, is) {
+			return theirs, nil
+		}
 	}
-	return netNS(tid)
+	theirs.Close()
+	return nil, err
 }
 
 // mayLoad returns nil when a caller may load BPF programs, as bpf(2) has it.

@@ -59,13 +59,11 @@ func pinnedPath(r fs.Request) string {
 }
 
 func openPinned(path string, tid uint32) (*loader.Stream, error) {
-	ns, err := foreignNetNS(tid)
+	ns, err := netNS(tid)
 	if err != nil {
 		return nil, err
 	}
-	if ns != nil {
-		defer ns.Close()
-	}
+	defer ns.Close()
 	return loader.OpenPinned(path, ns)
 }
 

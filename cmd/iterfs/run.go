@@ -47,14 +47,12 @@ func (s *system) run(ctx context.Context, p *place, r fs.Request) (fs.Stream, er
 			defer release.Close()
 		}
 	}
-	ns, err := foreignNetNS(r.TID)
+	ns, err := netNS(r.TID)
 	if err != nil {
 		return nil, err
 	}
-	if ns != nil {
-		defer ns.Close()
-		params.NetNS = ns
-	}
+	defer ns.Close()
+	params.NetNS = ns
 	stream, err := o.Run(name, params)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"strconv"
@@ -215,7 +214,7 @@ func start(r bpf.Request, form bpf.Form) (fs.Stream, error) {
 	if r.File.PerNetNS {
 		ns, err := netNS(r.Reader.TID)
 		if err != nil {
-			return nil, fmt.Errorf("find the reader's network namespace: %w", err)
+			return nil, err
 		}
 		defer ns.Close()
 		r.Params.NetNS = ns
