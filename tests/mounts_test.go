@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -152,6 +153,35 @@ func mountAutofs(t *testing.T, dir string) bool {
 	}
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 	return true
+}
+
+// Who is in the drop-in when its mounts go, finds that the kernel's files have gone,
+// and not that they are empty.
+func TestLeftInProc(t *testing.T) {
+	privately(t, false)
+	dir := t.TempDir()
+	if _, errs, status := iterfs(t, "mount", "--daemon", "-o", "layout=proc", dir); status != 0 {
+		t.Fatal(errs)
+	}
+	if err := os.Chdir(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chdir("/")
+	if _, errs, status := iterfs(t, "umount", "--lazy", dir); status != 0 {
+		t.Fatal(errs)
+	}
+	if text, err := os.ReadFile("uptime"); !errors.Is(err, unix.ENODEV) {
+		t.Errorf("uptime is %q, %v", text, err)
+	}
+	if text, err := os.ReadFile("self/limits"); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("self/limits is %q, %v", text, err)
+	}
+	if entries, err := os.ReadDir("sys"); !errors.Is(err, unix.ENODEV) {
+		t.Errorf("sys has %d entries, %v", len(entries), err)
+	}
+	if _, err := os.ReadFile("self/stat"); err != nil {
+		t.Error(err)
+	}
 }
 
 // A mount of somebody else's in the tree is in use, and is left alone.

@@ -81,7 +81,7 @@ func (m *Mount) rootAttr(name string, out *fuse.Attr) error {
 	if m.isLink(name, st.Mode) {
 		linkAttr(&st, out)
 	} else {
-		fileAttr(&st, 0, out)
+		fileAttr(&st, 1, out) // of a placeholder: not empty, so that to read it fails
 	}
 	out.Ino = st.Ino
 	return nil

@@ -28,7 +28,7 @@ func (m files) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 	if in.NodeId != rootID {
 		p, _ := m.process(in.NodeId)
 		if p == nil {
-			return 0
+			return fuse.Status(unix.ENODEV) // a placeholder that nothing is mounted on
 		}
 		dir, _, err := m.open(p)
 		if err != nil {

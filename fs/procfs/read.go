@@ -14,7 +14,7 @@ func (m *Mount) read(in *fuse.ReadIn, out []byte) {
 	p, index := m.process(in.NodeId)
 	f, hot := hotFile(index)
 	if p == nil || !hot {
-		m.reply(in.Unique, out[:outHeader], nil) // a placeholder
+		m.reply(in.Unique, out[:outHeader], unix.ENODEV) // a placeholder that nothing is mounted on
 		return
 	}
 	content, err := m.live(p, f)
