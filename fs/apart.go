@@ -16,7 +16,8 @@ import (
 // for ever; this one does not, and is let go with the last that does.
 //
 // Descriptors that f opens are of that table alone, and end with f; it must leave
-// none to be closed by another thread, such as the garbage collector's.
+// none to be closed by another thread, such as the garbage collector's. The process's
+// first thread does not end before that does: main must keep it.
 func apart(devices []int, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
