@@ -54,10 +54,10 @@ func (m *Mount) getAttr(id uint64, out *fuse.Attr) (valid time.Duration, err err
 	if err := unix.Fstatat(dir, f.String(), &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return 0, err
 	}
-	size, err := m.size(p, f, dir)
-	fileAttr(&st, uint64(size), out)
+	size, valid, err := m.size(p, f, dir)
+	fileAttr(&st, size, out)
 	out.Ino = inode(id)
-	return m.sizeValid(size), err
+	return valid, err
 }
 
 func (m *Mount) nameOf(index uint64) string {

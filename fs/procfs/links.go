@@ -68,7 +68,7 @@ func (m *Mount) lookupCaller(tid uint32, index uint64, out *fuse.EntryOut) error
 		}
 		owner = uint64(pid)
 	}
-	out.NodeId, out.Generation = nodeID(callerOwner|owner, index), 1
+	out.NodeId, out.Generation = nodeID(callerOwner|owner, index), generation
 	out.Attr = fuse.Attr{Ino: inode(out.NodeId), Mode: unix.S_IFLNK | 0o777, Nlink: 1}
 	out.SetAttrTimeout(forever)
 	return nil

@@ -4,7 +4,6 @@ package procfs
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strconv"
 	"time"
@@ -22,6 +21,7 @@ type listing struct {
 	asof      time.Time
 	entries   []entry // of the root those that are no process
 	processes []*process
+	scan      bool // it has listed processes
 }
 
 func (m files) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
@@ -47,6 +47,13 @@ func (m files) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 func (m files) ReleaseDir(in *fuse.ReleaseIn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if l := m.dirs[in.Fh]; l.scan {
+		m.scans.open--
+		if w := m.scans.window; w != nil && m.scans.open == 0 && w.listing {
+			w.cancel()
+			m.work(func() { m.endWindow(w) })
+		}
+	}
 	delete(m.dirs, in.Fh)
 }
 
@@ -82,8 +89,13 @@ func (m *Mount) readDir(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.D
 			e.Name, e.Mode = l.entries[off-2].name, l.entries[off-2].mode
 			e.Ino = firstProcess + off
 		}
-		if add(e) == nil {
+		o := add(e)
+		if o == nil {
 			return nil
+		}
+		if in.NodeId == rootID && e.Name == m.nodes.anchor {
+			m.lookupRoot(&in.InHeader, e.Name, o)
+			m.anchored.Store(true)
 		}
 	}
 	for _, p := range l.from(in.Offset) {
@@ -134,22 +146,18 @@ func (m *Mount) fill(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) error 
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(m.ctx)
-	defer stop()
-	go func() {
-		select {
-		case <-cancel:
-			stop()
-		case <-ctx.Done():
-		}
-	}()
-	l.asof = time.Now()
-	m.count.lists.Add(1)
-	return m.config.Source.Sweep(ctx, 0, nil, func(s *Process) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		l.processes = append(l.processes, m.nodes.find(s.PID, s.Start/tick, s.UID, s.GID))
-	})
+	list, err := m.list(cancel)
+	if err != nil {
+		return err
+	}
+	l.asof, l.processes = list.asof, list.processes
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !l.scan {
+		l.scan = true
+		m.scans.open++
+	}
+	return nil
 }
 
 // from returns the processes behind an offset.

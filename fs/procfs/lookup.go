@@ -87,11 +87,10 @@ func (m *Mount) lookupProcess(pid uint32, out *fuse.EntryOut) error {
 func (m *Mount) entry(p *process, asof time.Time, out *fuse.EntryOut) {
 	m.nodes.byID[p.id], m.nodes.byPID[p.pid] = p, p // it may have been forgotten meanwhile
 	p.ref(directory)
-	out.NodeId, out.Generation = nodeID(p.id, directory), 1
+	out.NodeId, out.Generation = nodeID(p.id, directory), generation
 	m.directoryAttr(p, &out.Attr)
-	valid := max(m.config.Freshness-time.Since(asof)-slack, 0)
-	out.SetEntryTimeout(valid)
-	out.SetAttrTimeout(valid)
+	out.SetEntryTimeout(max(m.config.Freshness-time.Since(asof)-slack, 0))
+	out.SetAttrTimeout(forever) // another owner is another directory
 }
 
 func (m *Mount) lookupFile(h *fuse.InHeader, p *process, name string, out *fuse.EntryOut) error {
@@ -108,18 +107,18 @@ func (m *Mount) lookupFile(h *fuse.InHeader, p *process, name string, out *fuse.
 		}
 		return err
 	}
-	out.Generation = 1
+	out.Generation = generation
 	out.SetEntryTimeout(forever)
 	out.SetAttrTimeout(forever)
 	index := m.fileIndex(name)
 	switch f, hot := hotFile(index); {
 	case hot:
-		var size int
-		if size, err = m.size(p, f, dir); err != nil {
+		size, valid, err := m.size(p, f, dir)
+		if err != nil {
 			return unix.ENOENT
 		}
-		fileAttr(&st, uint64(size), &out.Attr)
-		out.SetAttrTimeout(m.sizeValid(size))
+		fileAttr(&st, size, &out.Attr)
+		out.SetAttrTimeout(valid)
 	case index >= firstText:
 		index = m.lookupText(h.Pid, p, index, dir)
 		out.SetEntryTimeout(0)

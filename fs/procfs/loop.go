@@ -22,7 +22,6 @@ const headers = 4096
 const (
 	opRead        = 15
 	opReadDir     = 28
-	opNotifyReply = 41
 	opReadDirPlus = 44
 )
 
@@ -63,7 +62,6 @@ func (m *Mount) dispatch(in, out []byte) {
 	switch h.Opcode {
 	case opRead:
 		m.read((*fuse.ReadIn)(unsafe.Pointer(&in[0])), out)
-	case opNotifyReply:
 	case opReadDir, opReadDirPlus:
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers+int((*fuse.ReadIn)(unsafe.Pointer(&in[0])).Size))) })
@@ -121,6 +119,7 @@ const maxOpcode = 64
 
 // counters tell what was done, for tests and measurements.
 type counters struct {
-	messages [maxOpcode]atomic.Uint64
-	lists    atomic.Uint64
+	messages                     [maxOpcode]atomic.Uint64
+	lists, sweeps, stores, grown atomic.Uint64
+	drops, invalidated           atomic.Uint64
 }

@@ -62,7 +62,7 @@ func (n native) start(dir int) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseUint(string(statField(stat, 22)), 10, 64)
+	return statNumber(stat, 22), nil
 }
 
 // statField returns a field of stat, of those behind the name, by its number in
@@ -74,6 +74,12 @@ func statField(stat []byte, number int) []byte {
 	}
 	field, _, _ := bytes.Cut(rest, []byte(" "))
 	return field
+}
+
+// statNumber is a field that is a number.
+func statNumber(stat []byte, number int) uint64 {
+	n, _ := strconv.ParseUint(string(statField(stat, number)), 10, 64)
+	return n
 }
 
 // readlink returns the text of a link.

@@ -3,6 +3,7 @@
 package procfs
 
 import (
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +16,8 @@ const (
 	indexBits   = 16
 	callerOwner = 1 << 40
 
-	rootID = 1 // as FUSE has it
+	rootID     = 1 // as FUSE has it
+	generation = 1 // of every node: no id is given twice
 
 	// indices of the nodes of a process
 	directory = 0
@@ -45,6 +47,7 @@ type table struct {
 	index        map[string]uint64
 	placeholders []string
 	linkCount    uint32    // of a process's directory
+	anchor       string    // a placeholder (pages.go)
 	boot         time.Time // from which processes' starts count
 
 	byID  map[uint64]*process
@@ -59,16 +62,25 @@ type process struct {
 	pid      uint32
 	start    uint64 // in ticks
 	uid, gid uint32
+	listed   uint64        // the number of the last list it was in
 	inode    atomic.Uint64 // of the native directory, when it was last seen
 
 	refs  uint64 // look-ups of its nodes that the kernel has not forgotten
 	files [NumHot]file
 	links [len(textNames)]text
+
+	window *window // that has visited it
 }
 
 // file is what the kernel has of a hot file.
 type file struct {
 	refs uint64
+	// size is what the kernel lets readers see, or less (grow.go).
+	size uint64
+	// cached: it has a page of this content's size.
+	cached bool
+	// content is that of the window that the process was last seen in.
+	content []byte
 }
 
 func newTable(n native) (table, error) {
@@ -79,6 +91,9 @@ func newTable(n native) (table, error) {
 		}
 		if e.mode != unix.S_IFLNK {
 			t.placeholders = append(t.placeholders, e.name)
+			if e.mode == unix.S_IFREG {
+				t.anchor = e.name
+			}
 		}
 		return true
 	})
@@ -177,3 +192,5 @@ func (m *Mount) open(p *process) (dir int, st unix.Stat_t, err error) {
 	}
 	return dir, st, nil
 }
+
+func (p *process) name() string { return strconv.FormatUint(uint64(p.pid), 10) }

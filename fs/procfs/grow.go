@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package procfs
+
+import (
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// The kernel opens files without a word and lets readers see as much of a page as
+// it believes the file has, for as long as it may believe that. A READ that is
+// answered with less corrects it; one that is answered with more does not, and the
+// reader would get a part. So before an answer that is longer the kernel is made to
+// know: by a STORE of the same content. That lengthens the file at once and then
+// waits for the page, which the READ has locked. When it has come so far, shows the
+// size that the kernel tells without asking.
+
+// grow answers a READ with a content that the kernel does not know the file to be
+// long enough for.
+func (m *Mount) grow(in *fuse.ReadIn, p *process, f File, out []byte) {
+	m.count.grown.Add(1)
+	content := out[outHeader:]
+	stored := make(chan struct{})
+	m.work(func() {
+		defer close(stored)
+		m.store(in.NodeId, in.Offset, content)
+	})
+	m.awaitSize(p, f, in.Offset+uint64(len(content)), stored)
+	m.reply(in.Unique, out, nil)
+}
+
+// awaitSize returns when a file has a size to the kernel, or what gives it one has
+// been done.
+func (m *Mount) awaitSize(p *process, f File, size uint64, done <-chan struct{}) {
+	v := m.openView()
+	defer v.close()
+	for wait := 10 * time.Microsecond; ; wait *= 2 {
+		known, ok := v.size(p, f)
+		if ok && known >= size {
+			return
+		}
+		select {
+		case <-done:
+			return
+		case <-m.ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if !ok && wait > linger {
+			return // the STORE must have come so far by now
+		}
+	}
+}

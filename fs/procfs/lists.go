@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package procfs
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A list is of the processes that there were at a time. Those who ask while one is
+// being made share the next.
+type list struct {
+	asof      time.Time
+	processes []*process
+	err       error
+	done      chan struct{}
+}
+
+// lists is the one that is to be made. Mount.mu guards it.
+type lists struct {
+	next   *list
+	making bool
+	number uint64 // of those made
+}
+
+// list returns one that is begun after the call.
+func (m *Mount) list(cancel <-chan struct{}) (*list, error) {
+	m.mu.Lock()
+	if m.lists.next == nil {
+		m.lists.next = &list{done: make(chan struct{})}
+	}
+	l := m.lists.next
+	if !m.lists.making {
+		m.lists.making = true
+		m.work(m.makeLists)
+	}
+	m.mu.Unlock()
+	select {
+	case <-l.done:
+		return l, l.err
+	case <-cancel:
+		return nil, unix.EINTR
+	}
+}
+
+// makeLists makes lists as long as someone waits for one. A list begins a scan,
+// which is to see nothing from before: so the window of those before it ends.
+func (m *Mount) makeLists() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.lists.next != nil {
+		m.scans.hold = true
+		w := m.scans.window
+		m.mu.Unlock()
+		m.endWindow(w)
+		m.mu.Lock()
+		l := m.lists.next
+		m.lists.next = nil
+		m.lists.number++
+		m.mu.Unlock()
+		m.makeList(l, m.lists.number)
+		m.mu.Lock()
+		m.scans.listed, m.scans.hold = l.asof, false
+		close(l.done)
+	}
+	m.lists.making = false
+}
+
+func (m *Mount) makeList(l *list, number uint64) {
+	m.count.lists.Add(1)
+	l.asof = time.Now()
+	l.err = m.config.Source.Sweep(m.ctx, 0, nil, func(s *Process) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		p := m.nodes.find(s.PID, s.Start/tick, s.UID, s.GID)
+		p.listed = number
+		l.processes = append(l.processes, p)
+	})
+	if l.err == nil {
+		m.forgetGone(number)
+	}
+}
+
+// forgetGone has the kernel forget the processes that have been listed before and
+// are not in the last list. It would not by itself, as long as it has the memory.
+func (m *Mount) forgetGone(number uint64) {
+	var names []string
+	m.mu.Lock()
+	for _, p := range m.nodes.byPID {
+		switch {
+		case p.listed == number:
+		case p.refs == 0:
+			m.nodes.drop(p)
+		case p.listed != 0:
+			p.listed = 0
+			names = append(names, p.name())
+		}
+	}
+	m.mu.Unlock()
+	if len(names) > 0 {
+		m.work(func() {
+			for _, name := range names {
+				m.forgetName(name)
+			}
+		})
+	}
+}
