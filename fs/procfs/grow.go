@@ -16,6 +16,9 @@ import (
 // waits for the page, which the READ has locked. When it has come so far, shows the
 // size that the kernel tells without asking.
 
+// patience is about half of the longest time that an answer waits for that.
+const patience = 100 * time.Millisecond
+
 // grow answers a READ with a content that the kernel does not know the file to be
 // long enough for.
 func (m *Mount) grow(in *fuse.ReadIn, p *process, f File, out []byte) {
@@ -27,7 +30,15 @@ func (m *Mount) grow(in *fuse.ReadIn, p *process, f File, out []byte) {
 		m.store(in.NodeId, in.Offset, content)
 	})
 	m.awaitSize(p, f, in.Offset+uint64(len(content)), stored)
+	m.knows(p, f, in.Offset+uint64(len(content)))
 	m.reply(in.Unique, out, nil)
+}
+
+// knows notes what the kernel has been made to know.
+func (m *Mount) knows(p *process, f File, size uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p.files[f].known = size
 }
 
 // awaitSize returns when a file has a size to the kernel, or what gives it one has
@@ -47,7 +58,7 @@ func (m *Mount) awaitSize(p *process, f File, size uint64, done <-chan struct{})
 			return
 		case <-time.After(wait):
 		}
-		if !ok && wait > linger {
+		if !ok && wait > linger || wait > patience {
 			return // the STORE must have come so far by now
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/fs/rights"
 )
 
 // The kernel keeps the text of each link that it has read. So a link whose text
@@ -33,9 +35,9 @@ func textIndex(name string) (uint64, bool) {
 }
 
 // lookupText returns the index of the node that has the link's present text.
-func (m *Mount) lookupText(tid uint32, p *process, index uint64, dir int) uint64 {
+func (m *Mount) lookupText(c fuse.Caller, p *process, index uint64, dir int) uint64 {
 	kind := (index - firstText) / texts
-	now, err := m.readText(tid, p, kind, dir)
+	now, err := m.readText(c, kind, dir)
 	if err != nil {
 		return index + unreadable
 	}
@@ -49,13 +51,19 @@ func (m *Mount) lookupText(tid uint32, p *process, index uint64, dir int) uint64
 	return index + t.number
 }
 
-func (m *Mount) readText(tid uint32, p *process, kind uint64, dir int) ([]byte, error) {
-	if may := m.config.MayTrace; may != nil {
-		if err := may(tid, p.pid); err != nil {
-			return nil, err
-		}
+// readText reads a link of a process as its caller may: of those who share the
+// mount, the kernel says who may trace whom.
+func (m *Mount) readText(c fuse.Caller, kind uint64, dir int) (text []byte, err error) {
+	read := func() error {
+		text, err = m.native.readlink(dir, textNames[kind])
+		return err
 	}
-	return m.native.readlink(dir, textNames[kind])
+	if m.config.AllowOther {
+		err = rights.As(rights.Task{UID: c.Uid, GID: c.Gid, TID: c.Pid}, read)
+	} else {
+		err = read()
+	}
+	return text, err
 }
 
 // lookupCaller finds the link to the process or thread that asks.
@@ -104,7 +112,7 @@ func (m *Mount) readlink(h *fuse.InHeader) ([]byte, error) {
 		return nil, unix.ENOENT
 	}
 	defer unix.Close(dir)
-	if _, err = m.readText(h.Pid, p, kind, dir); err != nil {
+	if _, err = m.readText(h.Caller, kind, dir); err != nil {
 		return nil, err
 	}
 	return nil, unix.ESTALE // it is another text by now: have it looked up again

@@ -50,7 +50,7 @@ func (m files) ReleaseDir(in *fuse.ReleaseIn) {
 	if l := m.dirs[in.Fh]; l.scan {
 		m.scans.open--
 		if w := m.scans.window; w != nil && m.scans.open == 0 && w.listing {
-			w.cancel()
+			w.stop()
 			m.work(func() { m.endWindow(w) })
 		}
 	}
@@ -75,7 +75,7 @@ func (m *Mount) readDir(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.D
 	m.mu.Lock()
 	l := m.dirs[in.Fh]
 	m.mu.Unlock()
-	if err := m.fill(cancel, l, in); err != nil {
+	if err := m.entries(cancel, l, in); err != nil {
 		return err
 	}
 	// Entries that the kernel is told nothing of have node id 0.
@@ -110,9 +110,13 @@ func (m *Mount) readDir(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.D
 	return nil
 }
 
-// fill makes what a READDIR is answered from: at the beginning anew, as procfs does.
-func (m *Mount) fill(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) error {
-	if in.Offset != 0 {
+// entries makes what a READDIR is answered from: at the beginning anew, as procfs does.
+func (m *Mount) entries(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) error {
+	switch {
+	case in.Offset == 0:
+	case l.scan && time.Since(l.asof) > m.config.Freshness/2:
+		return m.take(cancel, l, false)
+	default:
 		return nil
 	}
 	l.entries, l.processes = nil, nil
@@ -146,7 +150,12 @@ func (m *Mount) fill(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) error 
 	if err != nil {
 		return err
 	}
-	list, err := m.list(cancel)
+	return m.take(cancel, l, true)
+}
+
+// take gives a listing the processes that there are now.
+func (m *Mount) take(cancel <-chan struct{}, l *listing, begins bool) error {
+	list, err := m.list(cancel, begins)
 	if err != nil {
 		return err
 	}

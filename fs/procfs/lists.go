@@ -11,6 +11,7 @@ import (
 // A list is of the processes that there were at a time. Those who ask while one is
 // being made share the next.
 type list struct {
+	begins    bool // a scan
 	asof      time.Time
 	processes []*process
 	err       error
@@ -25,12 +26,13 @@ type lists struct {
 }
 
 // list returns one that is begun after the call.
-func (m *Mount) list(cancel <-chan struct{}) (*list, error) {
+func (m *Mount) list(cancel <-chan struct{}, begins bool) (*list, error) {
 	m.mu.Lock()
 	if m.lists.next == nil {
 		m.lists.next = &list{done: make(chan struct{})}
 	}
 	l := m.lists.next
+	l.begins = l.begins || begins
 	if !m.lists.making {
 		m.lists.making = true
 		m.work(m.makeLists)
@@ -44,17 +46,19 @@ func (m *Mount) list(cancel <-chan struct{}) (*list, error) {
 	}
 }
 
-// makeLists makes lists as long as someone waits for one. A list begins a scan,
-// which is to see nothing from before: so the window of those before it ends.
+// makeLists makes lists as long as someone waits for one. A scan that begins is to
+// see nothing from before: so the window of those before it ends.
 func (m *Mount) makeLists() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for m.lists.next != nil {
-		m.scans.hold = true
-		w := m.scans.window
-		m.mu.Unlock()
-		m.endWindow(w)
-		m.mu.Lock()
+		if m.lists.next.begins {
+			m.scans.hold = true
+			w := m.scans.window
+			m.mu.Unlock()
+			m.endWindow(w)
+			m.mu.Lock()
+		}
 		l := m.lists.next
 		m.lists.next = nil
 		m.lists.number++

@@ -120,7 +120,7 @@ func (m *Mount) lookupFile(h *fuse.InHeader, p *process, name string, out *fuse.
 		fileAttr(&st, size, &out.Attr)
 		out.SetAttrTimeout(valid)
 	case index >= firstText:
-		index = m.lookupText(h.Pid, p, index, dir)
+		index = m.lookupText(h.Caller, p, index, dir)
 		out.SetEntryTimeout(0)
 		linkAttr(&st, &out.Attr)
 	default:

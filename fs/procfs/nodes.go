@@ -75,8 +75,10 @@ type process struct {
 // file is what the kernel has of a hot file.
 type file struct {
 	refs uint64
-	// size is what the kernel lets readers see, or less (grow.go).
+	// size is that of what the kernel has been given last, or is about to be.
 	size uint64
+	// known is how much of it the kernel lets readers see, or less (grow.go).
+	known uint64
 	// cached: it has a page of this content's size.
 	cached bool
 	// content is that of the window that the process was last seen in.

@@ -84,10 +84,7 @@ type Config struct {
 	// AllowOther lets other users than the mounting one in. What only those may see
 	// who may trace a process, is then left to the native procfs.
 	AllowOther bool
-	// MayTrace tells whether a thread may see where a process's exe, cwd and root
-	// lead to; nil: whoever gets in may.
-	MayTrace func(tid, pid uint32) error
-	Log      *slog.Logger
+	Log        *slog.Logger
 }
 
 // A Mount is a tree that the kernel serves under a directory.

@@ -4,7 +4,7 @@ package procfs
 
 import (
 	"bytes"
-	"io"
+	"slices"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -22,34 +22,47 @@ func (m *Mount) read(in *fuse.ReadIn, out []byte) {
 	buf := out[outHeader : outHeader+int(in.Size)]
 	m.mu.Lock()
 	m.demand(p, f, in.Pid)
-	content, until := m.content(p, f), time.Now().Add(linger)
-	n := 0
-	if content != nil {
-		n, until = copy(buf, content[min(in.Offset, uint64(len(content))):]), m.scans.window.until
-	}
-	m.mu.Unlock()
-	if content == nil {
-		var err error
-		if n, err = m.live(p, f, buf, int64(in.Offset)); err != nil {
+	n, until := m.windowed(p, f, buf, in.Offset)
+	if n < 0 {
+		m.mu.Unlock()
+		live, err := m.live(p, f, buf, int64(in.Offset))
+		if err != nil {
 			m.reply(in.Unique, out[:outHeader], err)
 			return
 		}
+		if in.Pid == p.pid && in.Offset == 0 {
+			live = running(buf[:live], buf, f)
+		}
+		m.mu.Lock()
+		// What has been made meanwhile may have been pushed: this would not fit to it.
+		if n, until = m.windowed(p, f, buf, in.Offset); n < 0 {
+			n, until = live, time.Now().Add(linger)
+		}
 	}
-	end := in.Offset + uint64(n)
-	m.mu.Lock()
 	m.keep(p, f, until)
-	known := p.files[f].size
-	if end > known || n < len(buf) {
-		p.files[f].size = end // as it will be when this is answered
+	end, at := in.Offset+uint64(n), &p.files[f]
+	grows := end > at.known
+	if n < len(buf) {
+		at.size = end
+		at.known = min(at.known, end) // as the kernel learns of this answer
 	}
 	m.mu.Unlock()
-	if end > known {
-		out = bytes.Clone(out[:outHeader+n])
-		in := *in
+	if grows {
+		in, out := *in, bytes.Clone(out[:outHeader+n])
 		m.work(func() { m.grow(&in, p, f, out) })
 		return
 	}
 	m.reply(in.Unique, out[:outHeader+n], nil)
+}
+
+// windowed copies what the window has of a file, and tells until when it is good;
+// -1 where it has none. Mount.mu is held.
+func (m *Mount) windowed(p *process, f File, buf []byte, offset uint64) (n int, until time.Time) {
+	content := m.content(p, f)
+	if content == nil {
+		return -1, until
+	}
+	return copy(buf, content[min(offset, uint64(len(content))):]), m.scans.window.until
 }
 
 // live reads a file at this moment.
@@ -77,35 +90,60 @@ func (m *Mount) live(p *process, f File, buf []byte, offset int64) (n int, err e
 	return n, nil
 }
 
+// running shows the reader of his own file running, as he is without a server that
+// he waits for.
+func running(content, buf []byte, f File) int {
+	switch f {
+	case Stat:
+		if i := bytes.LastIndexByte(content, ')'); i >= 0 && i+2 < len(content) {
+			content[i+2] = 'R'
+		}
+	case Status:
+		before, rest, found := bytes.Cut(content, []byte("\nState:\t"))
+		_, after, ended := bytes.Cut(rest, []byte("\n"))
+		if found && ended {
+			return copy(buf, slices.Concat(before, []byte("\nState:\tR (running)\n"), after))
+		}
+	}
+	return len(content)
+}
+
 // size is that of a file: that of the page that the kernel has of it, of the
 // content that it will have, or of the file at this moment. Valid is how long the
 // kernel may go by it, if there is a way to tell it of another. Of an empty file it
 // would read nothing: that is forever only where it stays empty.
 func (m *Mount) size(p *process, f File, dir int) (size uint64, valid time.Duration, err error) {
 	m.mu.Lock()
-	at := &p.files[f]
-	switch content := m.content(p, f); {
-	case at.cached:
-		size = at.size
-	case content != nil:
-		size = uint64(len(content))
-	default:
+	size, known := m.knownSize(p, f)
+	if !known {
 		m.mu.Unlock()
 		var live []byte
-		if live, err = m.native.appendFile(nil, dir, f.String()); err != nil && err != io.EOF {
+		if live, err = m.native.appendFile(nil, dir, f.String()); err != nil {
 			return 0, 0, err
 		}
-		size = uint64(len(live))
 		m.mu.Lock()
+		if size, known = m.knownSize(p, f); !known {
+			size = uint64(len(live))
+		}
 	}
-	if at.refs == 0 || size < at.size {
-		at.size = size
+	if at := &p.files[f]; at.refs == 0 || size < at.known {
+		at.known = size
 	}
 	m.mu.Unlock()
 	if !m.anchored.Load() || size == 0 && !m.native.staysEmpty(dir) {
 		return size, 0, nil
 	}
 	return size, forever, nil
+}
+
+// knownSize is that of the page that the kernel has, or of the content that it will
+// have. Mount.mu is held.
+func (m *Mount) knownSize(p *process, f File) (uint64, bool) {
+	content, at := m.content(p, f), &p.files[f]
+	if at.cached {
+		return at.size, true
+	}
+	return uint64(len(content)), content != nil
 }
 
 // staysEmpty reports whether a process has no arguments and will have none: one

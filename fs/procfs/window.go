@@ -4,6 +4,8 @@ package procfs
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -31,22 +33,25 @@ type scans struct {
 	pid    uint32    // whose file was read last,
 	read   time.Time // when,
 	run    int       // and how many before it in a row
-	wanted Files     // what the last scan read
+	wanted Files     // what the scan before has read
 	*window
 }
 
 // A window is what scans are served from. Mount.mu guards it.
 type window struct {
-	began   time.Time
-	until   time.Time // when its contents are too old
-	from    uint32    // the process of the reader it began with
-	wanted  Files     // what has been read of it so far
-	readers map[uint32]bool
-	listing bool          // the root was open when it began
-	ended   bool          // it gives no more
-	swept   chan struct{} // closed when its sweep has ended
-	cancel  context.CancelFunc
-	arena   []byte
+	began     time.Time
+	until     time.Time       // when its contents are too old
+	first     uint32          // the process that is read when it begins
+	listing   bool            // the root was open then
+	made      Files           // what its sweep makes: what the last scan read,
+	wanted    Files           // and what has been asked for
+	pushed    Files           // what all that it has visited was pushed of
+	readers   map[uint32]bool // threads
+	processes []*process      // those that it has visited
+	ended     bool            // it gives no more
+	swept     chan struct{}   // closed when its sweep has ended
+	stop      context.CancelFunc
+	arena     []byte
 }
 
 // demand notes that a file is about to be read by a thread: of a scan, perhaps.
@@ -60,7 +65,8 @@ func (m *Mount) demand(p *process, f File, tid uint32) {
 		s.pid = p.pid
 	}
 	s.read = now
-	if w := s.window; w != nil && now.Before(w.until) && !w.ended {
+	w := s.window
+	if w != nil && now.Before(w.until) && !w.ended {
 		w.wanted |= 1 << f
 		w.readers[tid] = true
 		return
@@ -72,18 +78,20 @@ func (m *Mount) demand(p *process, f File, tid uint32) {
 	case recent:
 		enough = runListed
 	}
-	if s.hold || s.run < enough || s.window != nil && !s.window.over() {
+	if s.hold || s.run < enough || w != nil && !w.over() {
 		return
 	}
-	w := &window{began: now, until: now.Add(m.config.Freshness), wanted: s.wanted | 1<<f, readers: map[uint32]bool{tid: true}, swept: make(chan struct{})}
-	w.listing = s.open > 0
-	if s.open == 1 {
-		w.from = p.pid // what lies behind the only reader needs no page
+	if w != nil {
+		s.wanted = w.wanted
+	}
+	w = &window{
+		began: now, until: now.Add(m.config.Freshness - slack), first: p.pid, listing: s.open > 0, made: s.wanted | 1<<f, wanted: 1 << f,
+		readers: map[uint32]bool{tid: true}, swept: make(chan struct{}),
 	}
 	var ctx context.Context
-	ctx, w.cancel = context.WithCancel(m.ctx)
-	s.window, s.wanted = w, 1<<f
-	m.work(func() { m.sweep(ctx, w) })
+	ctx, w.stop = context.WithCancel(m.ctx)
+	s.window = w
+	m.work(func() { m.fill(ctx, w) })
 }
 
 // over reports whether a window's sweep has ended.
@@ -96,39 +104,66 @@ func (w *window) over() bool {
 	}
 }
 
-// sweep fills a window, again when more files are read of it than it has.
-func (m *Mount) sweep(ctx context.Context, w *window) {
+// fill sweeps for a window, again when a file is asked for that was not made, and
+// pushes what is asked for.
+func (m *Mount) fill(ctx context.Context, w *window) {
 	defer close(w.swept)
-	defer w.cancel()
-	m.mu.Lock()
-	want := w.wanted
-	var reading []uint32
-	for tid := range w.readers {
-		reading = append(reading, tid)
+	defer w.stop()
+	for made := Files(0); ctx.Err() == nil; {
+		m.mu.Lock()
+		w.made |= w.wanted
+		want, pushed := w.made, w.pushed&w.wanted == w.wanted
+		m.mu.Unlock()
+		switch {
+		case want != made:
+			m.sweep(ctx, w, want)
+			made = want
+		case !pushed:
+			m.pushAll(ctx, w)
+		default:
+			return
+		}
 	}
-	m.mu.Unlock()
+}
+
+// sweep takes the contents of all processes, and pushes them as they come.
+func (m *Mount) sweep(ctx context.Context, w *window, want Files) {
 	m.count.sweeps.Add(1)
-	var push []page
+	m.mu.Lock()
+	reading := slices.Collect(maps.Keys(w.readers))
+	w.processes, w.pushed = w.processes[:0], w.wanted
+	m.mu.Unlock()
 	err := m.config.Source.Sweep(ctx, want, reading, func(s *Process) {
-		push = push[:0]
 		m.mu.Lock()
 		p := m.nodes.find(s.PID, s.Start/tick, s.UID, s.GID)
 		p.window = w
 		for f := range NumHot {
 			if want.Has(f) {
 				p.files[f].content = w.keep(s.Files[f])
-				if m.push(p, f, w) {
-					push = append(push, page{process: p, file: f})
-				}
 			}
 		}
+		w.processes = append(w.processes, p)
+		w.pushed &= w.wanted
+		wanted := w.wanted
 		m.mu.Unlock()
-		for _, at := range push {
-			m.store(nodeID(p.id, firstHot+uint64(at.file)), 0, p.files[at.file].content)
-		}
+		m.push(w, p, wanted)
 	})
 	if err != nil && ctx.Err() == nil {
 		m.config.Log.Error("sweep over all processes", "err", err)
+	}
+}
+
+// pushAll pushes what has been asked for since processes were visited, of those that
+// the last reader has before him.
+func (m *Mount) pushAll(ctx context.Context, w *window) {
+	m.mu.Lock()
+	w.pushed = w.wanted
+	wanted, from := w.wanted, m.scans.pid
+	m.mu.Unlock()
+	for _, p := range w.processes {
+		if p.pid > from && ctx.Err() == nil {
+			m.push(w, p, wanted)
+		}
 	}
 }
 
@@ -148,18 +183,29 @@ func (w *window) keep(content []byte) []byte {
 	return w.arena[n:len(w.arena):len(w.arena)]
 }
 
-// push reports whether the kernel is to be given a content, and notes that it was.
-// It is told of files it knows of, but where it believes them longer: then it has
-// to ask. Mount.mu is held.
-func (m *Mount) push(p *process, f File, w *window) bool {
-	at := &p.files[f]
-	size := uint64(len(at.content))
-	if at.refs == 0 || at.cached || size == 0 || size < at.size || p.pid < w.from || !w.wanted.Has(f) || w.ended {
-		return false
+// push gives the kernel contents of a process: of files that it knows, but where it
+// believes them longer: then it has to ask. What is read when the window begins, it
+// has to ask for too, and so tells what the scan reads.
+func (m *Mount) push(w *window, p *process, wanted Files) {
+	for f := range NumHot {
+		if !wanted.Has(f) || p.pid == w.first {
+			continue
+		}
+		m.mu.Lock()
+		at := &p.files[f]
+		size := uint64(len(at.content))
+		push := at.refs > 0 && !at.cached && size > 0 && size >= at.known && !w.ended
+		if push {
+			at.size = size
+			m.keep(p, f, w.until)
+		}
+		content := at.content
+		m.mu.Unlock()
+		if push {
+			m.store(nodeID(p.id, firstHot+uint64(f)), 0, content)
+			m.knows(p, f, size)
+		}
 	}
-	at.size = size
-	m.keep(p, f, w.until)
-	return true
 }
 
 // content returns that of the window, nil where it has none. Mount.mu is held.

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package procfs
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A clock is a process's name that changes: this process's, to another number, of
+// another length too, at times that it remembers.
+type clock struct {
+	mu    sync.Mutex
+	ended map[string]time.Time // when a name was about to be replaced
+	last  string
+}
+
+func newClock(t *testing.T) *clock {
+	was := bytes.TrimSpace(readFile(t, "/proc/self/comm"))
+	t.Cleanup(func() { setComm(t, string(was)) })
+	c := &clock{ended: map[string]time.Time{}}
+	c.set(t, "0")
+	return c
+}
+
+func setComm(t testing.TB, name string) {
+	t.Helper()
+	if err := os.WriteFile(fmt.Sprintf("/proc/self/task/%d/comm", os.Getpid()), []byte(name), 0); err != nil {
+		t.Error(err)
+	}
+}
+
+func (c *clock) set(t testing.TB, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended[c.last] = time.Now()
+	c.last = name
+	setComm(t, name)
+}
+
+// run changes it until stop is closed.
+func (c *clock) run(t testing.TB, stop <-chan struct{}) {
+	for i := 1; ; i++ {
+		select {
+		case <-stop:
+			return
+		case <-time.After(rand.N(20 * time.Millisecond)):
+			c.set(t, strconv.Itoa(i)+"........"[:rand.N(9)])
+		}
+	}
+}
+
+// check fails for a stat whose name was replaced before a time.
+func (c *clock) check(t testing.TB, stat []byte, since time.Time, what string) {
+	t.Helper()
+	_, rest, _ := bytes.Cut(stat, []byte("("))
+	name, _, complete := bytes.Cut(rest, []byte(")"))
+	if !complete || !bytes.HasSuffix(stat, []byte("\n")) || bytes.IndexByte(stat, 0) >= 0 {
+		t.Errorf("%s: not a whole stat: %q", what, stat)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ended, replaced := c.ended[string(name)]
+	if replaced && ended.Before(since) {
+		t.Errorf("%s: %q was replaced %v before", what, name, since.Sub(ended))
+	}
+}
+
+// scan reads a file of every process, with the root open meanwhile or not.
+func scan(t testing.TB, m *Mount, hold bool, name string, each func(pid int, content []byte)) {
+	t.Helper()
+	root, err := os.Open(m.Dir)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer root.Close()
+	names, err := root.Readdirnames(0)
+	if err != nil {
+		t.Error(err)
+	}
+	if !hold {
+		root.Close()
+	}
+	for _, dir := range names {
+		if pid, is := parsePID(dir); is {
+			// ENOENT, ESRCH: it has ended
+			if b, err := os.ReadFile(filepath.Join(m.Dir, dir, name)); err == nil {
+				each(int(pid), b)
+			} else if !gone(err) {
+				t.Errorf("%s of %s: %v", name, dir, err)
+			}
+		}
+	}
+}
+
+func TestNoReaderSeesWhatIsTooOld(t *testing.T) {
+	m := mounted(t, nil)
+	c := newClock(t)
+	stop := make(chan struct{})
+	var changes, readers sync.WaitGroup
+	changes.Go(func() { c.run(t, stop) })
+	end := time.Now().Add(3 * time.Second)
+	for i := range 4 {
+		readers.Go(func() {
+			for time.Now().Before(end) && !t.Failed() {
+				begun := time.Now()
+				scan(t, m, i%2 == 0, "stat", func(pid int, stat []byte) {
+					if pid == os.Getpid() {
+						c.check(t, stat, begun, "scan")
+					}
+				})
+			}
+		})
+	}
+	readers.Go(func() {
+		for time.Now().Before(end) && !t.Failed() {
+			begun := time.Now()
+			c.check(t, readFile(t, m.path(os.Getpid(), "stat")), begun.Add(-m.config.Freshness), "alone")
+			time.Sleep(rand.N(10 * time.Millisecond))
+		}
+	})
+	readers.Go(func() {
+		f, err := os.Open(m.path(os.Getpid(), "stat"))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		for time.Now().Before(end) && !t.Failed() {
+			begun, b := time.Now(), make([]byte, 4096)
+			n, err := f.ReadAt(b, 0)
+			if err != nil && err != io.EOF {
+				t.Error(err)
+			}
+			c.check(t, b[:n], begun.Add(-m.config.Freshness), "held")
+			time.Sleep(rand.N(10 * time.Millisecond))
+		}
+	})
+	readers.Wait()
+	close(stop)
+	changes.Wait()
+	if m.count.stores.Load() == 0 || m.count.sweeps.Load() == 0 {
+		t.Error("nothing was swept or pushed")
+	}
+	t.Logf("%d lists, %d sweeps, %d pushed, %d dropped (%d invalidated), %d grown", m.count.lists.Load(), m.count.sweeps.Load(),
+		m.count.stores.Load(), m.count.drops.Load(), m.count.invalidated.Load(), m.count.grown.Load())
+}
+
+// quiet waits until the kernel has been told of nothing that it would have to forget.
+func (m *Mount) quiet(t testing.TB) {
+	t.Helper()
+	for range 200 {
+		m.mu.Lock()
+		quiet := !m.pages.running && (m.scans.window == nil || m.scans.window.over())
+		m.mu.Unlock()
+		if quiet {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("it does not come to rest")
+}
+
+// After a scan the kernel still has the files, and a reader one of them open: what he
+// reads is what is then, longer or shorter.
+func TestHeldDescriptorIsLive(t *testing.T) {
+	m := mounted(t, nil)
+	c := newClock(t)
+	f, err := os.Open(m.path(os.Getpid(), "stat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, name := range []string{"a", "longer", "longest of all", "short", "b"} {
+		scan(t, m, true, "stat", func(int, []byte) {})
+		m.quiet(t)
+		for range 2 {
+			c.set(t, name)
+			b := make([]byte, 4096)
+			n, err := f.ReadAt(b, 0)
+			if err != nil && err != io.EOF {
+				t.Fatal(err)
+			}
+			c.check(t, b[:n], time.Now().Add(-linger), name)
+			time.Sleep(5 * linger)
+			name += "!"
+		}
+	}
+}
+
+func TestScansShareSweeps(t *testing.T) {
+	m := mounted(t, nil)
+	scan(t, m, true, "stat", func(int, []byte) {})
+	m.quiet(t)
+	before := m.count.sweeps.Load()
+	var readers sync.WaitGroup
+	for range 8 {
+		readers.Go(func() { scan(t, m, true, "stat", func(int, []byte) {}) })
+	}
+	readers.Wait()
+	m.quiet(t)
+	if sweeps := m.count.sweeps.Load() - before; sweeps > 4 {
+		t.Errorf("%d sweeps for 8 scans at once", sweeps)
+	}
+}
+
+func TestScansCostFewMessages(t *testing.T) {
+	m := mounted(t, nil)
+	processes := 0
+	for range 3 { // what the kernel knows of files it has to ask for first
+		processes = 0
+		scan(t, m, true, "status", func(int, []byte) { processes++ })
+		m.quiet(t)
+	}
+	if m.count.stores.Load() == 0 {
+		t.Error("nothing is pushed")
+	}
+	t.Logf("%d processes, %d reads, %d pushed", processes, m.count.messages[opRead].Load(), m.count.stores.Load())
+}
+
+// At rest there is nothing to do.
+func TestIdle(t *testing.T) {
+	m := mounted(t, nil)
+	scan(t, m, false, "stat", func(int, []byte) {})
+	m.quiet(t)
+	usage := func() (u unix.Rusage) {
+		unix.Getrusage(unix.RUSAGE_SELF, &u)
+		return u
+	}
+	before, messages := usage(), m.total()
+	time.Sleep(500 * time.Millisecond)
+	after := usage()
+	if m.total() != messages {
+		t.Error("it goes on doing something")
+	}
+	if switches := after.Nvcsw - before.Nvcsw; switches > 20 {
+		t.Errorf("it woke up %d times", switches)
+	}
+}
+
+func (m *Mount) total() (n uint64) {
+	for i := range m.count.messages {
+		n += m.count.messages[i].Load()
+	}
+	return n + m.count.stores.Load() + m.count.drops.Load() + m.count.sweeps.Load() + m.count.lists.Load()
+}
