@@ -3,6 +3,8 @@
 package procfs
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -19,9 +21,36 @@ import (
 // patience is about half of the longest time that an answer waits for that.
 const patience = 100 * time.Millisecond
 
+// grows runs f, for which the view is held. Pages that it makes may be newer than an
+// awaitGrowths that has begun.
+func (m *Mount) grows(f func()) {
+	grown := make(chan struct{})
+	m.mu.Lock()
+	m.pages.growing[grown] = true
+	m.mu.Unlock()
+	m.work(func() {
+		defer m.release()
+		f()
+		m.mu.Lock()
+		delete(m.pages.growing, grown)
+		m.mu.Unlock()
+		close(grown)
+	})
+}
+
+// awaitGrowths waits for those that have begun.
+func (m *Mount) awaitGrowths() {
+	m.mu.Lock()
+	begun := slices.Collect(maps.Keys(m.pages.growing))
+	m.mu.Unlock()
+	for _, grown := range begun {
+		<-grown
+	}
+}
+
 // grow answers a READ with a content that the kernel does not know the file to be
 // long enough for.
-func (m *Mount) grow(in *fuse.ReadIn, p *process, f File, out []byte) {
+func (m *Mount) grow(v *view, in *fuse.ReadIn, p *process, f File, out []byte) {
 	m.count.grown.Add(1)
 	content := out[outHeader:]
 	stored := make(chan struct{})
@@ -29,9 +58,10 @@ func (m *Mount) grow(in *fuse.ReadIn, p *process, f File, out []byte) {
 		defer close(stored)
 		m.store(in.NodeId, in.Offset, content)
 	})
-	m.awaitSize(p, f, in.Offset+uint64(len(content)), stored)
+	m.awaitSize(v, p, f, in.Offset+uint64(len(content)), stored)
 	m.knows(p, f, in.Offset+uint64(len(content)))
 	m.reply(in.Unique, out, nil)
+	<-stored // it makes a page
 }
 
 // knows notes what the kernel has been made to know.
@@ -43,9 +73,7 @@ func (m *Mount) knows(p *process, f File, size uint64) {
 
 // awaitSize returns when a file has a size to the kernel, or what gives it one has
 // been done.
-func (m *Mount) awaitSize(p *process, f File, size uint64, done <-chan struct{}) {
-	v := m.openView()
-	defer v.close()
+func (m *Mount) awaitSize(v *view, p *process, f File, size uint64, done <-chan struct{}) {
 	for wait := 10 * time.Microsecond; ; wait *= 2 {
 		known, ok := v.size(p, f)
 		if ok && known >= size {

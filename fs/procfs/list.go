@@ -95,7 +95,6 @@ func (m *Mount) readDir(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.D
 		}
 		if in.NodeId == rootID && e.Name == m.nodes.anchor {
 			m.lookupRoot(&in.InHeader, e.Name, o)
-			m.anchored.Store(true)
 		}
 	}
 	for _, p := range l.from(in.Offset) {
@@ -155,6 +154,10 @@ func (m *Mount) entries(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) err
 
 // take gives a listing the processes that there are now.
 func (m *Mount) take(cancel <-chan struct{}, l *listing, begins bool) error {
+	m.mu.Lock()
+	m.hold()
+	m.mu.Unlock()
+	defer m.release()
 	list, err := m.list(cancel, begins)
 	if err != nil {
 		return err

@@ -47,20 +47,24 @@ func (m *Mount) list(cancel <-chan struct{}, begins bool) (*list, error) {
 }
 
 // makeLists makes lists as long as someone waits for one. A scan that begins is to
-// see nothing from before: so the window of those before it ends.
+// see nothing from before: so the window of those before it ends, and no page stays.
 func (m *Mount) makeLists() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for m.lists.next != nil {
-		if m.lists.next.begins {
+		l := m.lists.next
+		m.lists.next = nil
+		if l.begins {
 			m.scans.hold = true
 			w := m.scans.window
 			m.mu.Unlock()
-			m.endWindow(w)
+			if w != nil {
+				m.endWindow(w)
+			}
+			m.awaitGrowths()
+			m.drop(never)
 			m.mu.Lock()
 		}
-		l := m.lists.next
-		m.lists.next = nil
 		m.lists.number++
 		m.mu.Unlock()
 		m.makeList(l, m.lists.number)

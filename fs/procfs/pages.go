@@ -16,34 +16,56 @@ type page struct {
 // pages are all that the kernel has. Mount.mu guards them.
 type pages struct {
 	all     []page
+	users   int           // of the view, beside those
+	view    *view         // while there are any
+	late    time.Duration // how long after its time one was dropped at most
 	running bool          // the goroutine that drops them
-	now     chan struct{} // has it drop all
+	growing map[chan struct{}]bool
 }
 
 // linger is how long the kernel has the page of a lone READ: as long as the reader
 // needs to copy it.
 const linger = 2 * time.Millisecond
 
-// keep notes what the kernel is given. Mount.mu is held.
-func (m *Mount) keep(p *process, f File, until time.Time) {
-	p.files[f].cached = true
-	m.pages.all = append(m.pages.all, page{p, f, until})
+// hold has the view opened, if it is not, for as long as the caller and the pages
+// that he gives the kernel need it. That is done while someone waits for an answer:
+// later it could be in the way of an unmount. Mount.mu is held.
+func (m *Mount) hold() *view {
+	if m.pages.view == nil {
+		m.pages.view = m.openView()
+	}
+	m.pages.users++
+	return m.pages.view
+}
+
+func (m *Mount) release() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pages.users--
 	if !m.pages.running {
 		m.pages.running = true
 		m.work(m.dropPages)
 	}
 }
 
+// expire has what the kernel has been given dropped at a time. The view is held.
+func (m *Mount) expire(p *process, f File, until time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pages.all = append(m.pages.all, page{p, f, until})
+}
+
 // dropPages drops what is due until there is nothing left.
 func (m *Mount) dropPages() {
 	for {
 		m.mu.Lock()
-		if len(m.pages.all) == 0 {
-			m.pages.running = false
+		if len(m.pages.all) == 0 && m.pages.users == 0 {
+			m.pages.view.close()
+			m.pages.view, m.pages.running = nil, false
 			m.mu.Unlock()
 			return
 		}
-		next := m.pages.all[0].until
+		next := time.Now().Add(m.config.Freshness)
 		for _, p := range m.pages.all {
 			if p.until.Before(next) {
 				next = p.until
@@ -54,9 +76,7 @@ func (m *Mount) dropPages() {
 		select {
 		case <-timer.C:
 			m.drop(time.Now())
-		case <-m.pages.now:
 		case <-m.ctx.Done():
-			timer.Stop()
 			m.mu.Lock()
 			m.pages.all = nil
 			m.mu.Unlock()
@@ -77,12 +97,9 @@ func (m *Mount) drop(due time.Time) {
 		}
 	}
 	m.pages.all = keep
+	v := m.hold()
 	m.mu.Unlock()
-	if len(drop) == 0 {
-		return
-	}
-	v := m.openView()
-	defer v.close()
+	defer m.release()
 	for _, p := range drop {
 		m.count.drops.Add(1)
 		if !v.drop(p.process, p.file) {
@@ -91,6 +108,10 @@ func (m *Mount) drop(due time.Time) {
 		}
 		m.mu.Lock()
 		p.process.files[p.file].cached = false
+		m.pages.late = max(m.pages.late, time.Since(p.until))
 		m.mu.Unlock()
 	}
 }
+
+// never is a time until which all is due.
+var never = time.Unix(1<<40, 0)

@@ -16,7 +16,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -110,8 +109,6 @@ type Mount struct {
 	lists   lists
 	scans   scans
 	pages   pages
-
-	anchored atomic.Bool // the kernel knows the anchor
 }
 
 // New serves a filesystem that Connect has made, until it is unmounted and its last
@@ -121,7 +118,7 @@ func New(c Config) (*Mount, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Mount{Dir: c.Dir, config: c, native: native{int(c.Native.Fd())}, dev: c.Device, done: make(chan struct{}), dirs: map[uint64]*listing{}}
-	m.pages.now = make(chan struct{})
+	m.pages.growing = map[chan struct{}]bool{}
 	if c.Source == nil {
 		m.config.Source = m.native
 	}

@@ -39,20 +39,27 @@ func (m *Mount) read(in *fuse.ReadIn, out []byte) {
 			n, until = live, time.Now().Add(linger)
 		}
 	}
-	m.keep(p, f, until)
 	end, at := in.Offset+uint64(n), &p.files[f]
+	at.cached = true
+	view := m.hold()
 	grows := end > at.known
-	if n < len(buf) {
+	if n < len(buf) || grows {
 		at.size = end
 		at.known = min(at.known, end) // as the kernel learns of this answer
 	}
 	m.mu.Unlock()
 	if grows {
 		in, out := *in, bytes.Clone(out[:outHeader+n])
-		m.work(func() { m.grow(&in, p, f, out) })
+		m.expire(p, f, until)
+		m.grows(func() {
+			m.grow(view, &in, p, f, out)
+			m.expire(p, f, until) // it may have been too early before
+		})
 		return
 	}
 	m.reply(in.Unique, out[:outHeader+n], nil)
+	m.expire(p, f, until)
+	m.release()
 }
 
 // windowed copies what the window has of a file, and tells until when it is good;
@@ -108,42 +115,32 @@ func running(content, buf []byte, f File) int {
 	return len(content)
 }
 
-// size is that of a file: that of the page that the kernel has of it, of the
-// content that it will have, or of the file at this moment. Valid is how long the
-// kernel may go by it, if there is a way to tell it of another. Of an empty file it
-// would read nothing: that is forever only where it stays empty.
+// size is that of a file as the kernel believes, which answers to READs and pushes
+// change; only of a file that it does not know, or believes empty, it is that of the
+// content. Of an empty file it reads nothing: so it may believe that for long (valid)
+// only where it stays so.
 func (m *Mount) size(p *process, f File, dir int) (size uint64, valid time.Duration, err error) {
 	m.mu.Lock()
-	size, known := m.knownSize(p, f)
-	if !known {
-		m.mu.Unlock()
-		var live []byte
-		if live, err = m.native.appendFile(nil, dir, f.String()); err != nil {
-			return 0, 0, err
+	defer m.mu.Unlock()
+	at := &p.files[f]
+	if at.size == 0 {
+		content := m.content(p, f)
+		if content == nil {
+			m.mu.Unlock()
+			content, err = m.native.appendFile(nil, dir, f.String())
+			m.mu.Lock()
+			if err != nil {
+				return 0, 0, err
+			}
 		}
-		m.mu.Lock()
-		if size, known = m.knownSize(p, f); !known {
-			size = uint64(len(live))
+		if at.size == 0 {
+			at.size, at.known = uint64(len(content)), uint64(len(content))
 		}
 	}
-	if at := &p.files[f]; at.refs == 0 || size < at.known {
-		at.known = size
+	if at.size == 0 && !m.native.staysEmpty(dir) {
+		return 0, 0, nil
 	}
-	m.mu.Unlock()
-	if !m.anchored.Load() || size == 0 && !m.native.staysEmpty(dir) {
-		return size, 0, nil
-	}
-	return size, forever, nil
-}
-
-// knownSize is that of the page that the kernel has, or of the content that it will
-// have. Mount.mu is held.
-func (m *Mount) knownSize(p *process, f File) (uint64, bool) {
-	content, at := m.content(p, f), &p.files[f]
-	if at.cached {
-		return at.size, true
-	}
-	return uint64(len(content)), content != nil
+	return at.size, forever, nil
 }
 
 // staysEmpty reports whether a process has no arguments and will have none: one

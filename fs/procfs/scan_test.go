@@ -60,21 +60,22 @@ func (c *clock) run(t testing.TB, stop <-chan struct{}) {
 	}
 }
 
-// check fails for a stat whose name was replaced before a time.
-func (c *clock) check(t testing.TB, stat []byte, since time.Time, what string) {
+// age returns how long before a time the name in a stat had been replaced; 0 for one
+// that was still there.
+func (c *clock) age(t testing.TB, stat []byte, at time.Time) time.Duration {
 	t.Helper()
 	_, rest, _ := bytes.Cut(stat, []byte("("))
 	name, _, complete := bytes.Cut(rest, []byte(")"))
 	if !complete || !bytes.HasSuffix(stat, []byte("\n")) || bytes.IndexByte(stat, 0) >= 0 {
-		t.Errorf("%s: not a whole stat: %q", what, stat)
-		return
+		t.Errorf("not a whole stat: %q", stat)
+		return 0
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ended, replaced := c.ended[string(name)]
-	if replaced && ended.Before(since) {
-		t.Errorf("%s: %q was replaced %v before", what, name, since.Sub(ended))
+	if ended, replaced := c.ended[string(name)]; replaced {
+		return max(at.Sub(ended), 0)
 	}
+	return 0
 }
 
 // scan reads a file of every process, with the root open meanwhile or not.
@@ -105,7 +106,25 @@ func scan(t testing.TB, m *Mount, hold bool, name string, each func(pid int, con
 	}
 }
 
+// late is how long after its time a page was dropped at most.
+func (m *Mount) late() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.pages.late
+}
+
+func readAt(t testing.TB, f *os.File) []byte {
+	t.Helper()
+	b := make([]byte, 4096)
+	n, err := f.ReadAt(b, 0)
+	if err != nil && err != io.EOF {
+		t.Error(err)
+	}
+	return b[:n]
+}
+
 func TestNoReaderSeesWhatIsTooOld(t *testing.T) {
+	herd(t, 40)
 	m := mounted(t, nil)
 	c := newClock(t)
 	stop := make(chan struct{})
@@ -118,39 +137,47 @@ func TestNoReaderSeesWhatIsTooOld(t *testing.T) {
 				begun := time.Now()
 				scan(t, m, i%2 == 0, "stat", func(pid int, stat []byte) {
 					if pid == os.Getpid() {
-						c.check(t, stat, begun, "scan")
+						if age := c.age(t, stat, begun); age > 0 {
+							t.Errorf("a scan sees what was replaced %v before it", age)
+						}
 					}
 				})
 			}
 		})
 	}
-	readers.Go(func() {
-		for time.Now().Before(end) && !t.Failed() {
-			begun := time.Now()
-			c.check(t, readFile(t, m.path(os.Getpid(), "stat")), begun.Add(-m.config.Freshness), "alone")
-			time.Sleep(rand.N(10 * time.Millisecond))
-		}
-	})
-	readers.Go(func() {
-		f, err := os.Open(m.path(os.Getpid(), "stat"))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer f.Close()
-		for time.Now().Before(end) && !t.Failed() {
-			begun, b := time.Now(), make([]byte, 4096)
-			n, err := f.ReadAt(b, 0)
-			if err != nil && err != io.EOF {
+	var oldest [2]time.Duration // of one who opens the file each time, and one who holds it
+	for i := range oldest {
+		readers.Go(func() {
+			f, err := os.Open(m.path(os.Getpid(), "stat"))
+			if err != nil {
 				t.Error(err)
+				return
 			}
-			c.check(t, b[:n], begun.Add(-m.config.Freshness), "held")
-			time.Sleep(rand.N(10 * time.Millisecond))
-		}
-	})
+			defer func() { f.Close() }()
+			for time.Now().Before(end) && !t.Failed() {
+				if i == 0 {
+					f.Close()
+					if f, err = os.Open(f.Name()); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				begun := time.Now()
+				oldest[i] = max(oldest[i], c.age(t, readAt(t, f), begun))
+				time.Sleep(rand.N(10 * time.Millisecond))
+			}
+		})
+	}
 	readers.Wait()
 	close(stop)
 	changes.Wait()
+	// On a machine that has no time for the server its drops are late.
+	bound := max(m.config.Freshness, m.config.Freshness*3/4+m.late())
+	for i, age := range oldest {
+		if age > bound {
+			t.Errorf("reader %d has seen what was %v old, the bound is %v", i, age, bound)
+		}
+	}
 	if m.count.stores.Load() == 0 || m.count.sweeps.Load() == 0 {
 		t.Error("nothing was swept or pushed")
 	}
@@ -163,7 +190,7 @@ func (m *Mount) quiet(t testing.TB) {
 	t.Helper()
 	for range 200 {
 		m.mu.Lock()
-		quiet := !m.pages.running && (m.scans.window == nil || m.scans.window.over())
+		quiet := m.pages.view == nil && (m.scans.window == nil || m.scans.window.over())
 		m.mu.Unlock()
 		if quiet {
 			return
@@ -176,6 +203,7 @@ func (m *Mount) quiet(t testing.TB) {
 // After a scan the kernel still has the files, and a reader one of them open: what he
 // reads is what is then, longer or shorter.
 func TestHeldDescriptorIsLive(t *testing.T) {
+	herd(t, 40)
 	m := mounted(t, nil)
 	c := newClock(t)
 	f, err := os.Open(m.path(os.Getpid(), "stat"))
@@ -188,19 +216,18 @@ func TestHeldDescriptorIsLive(t *testing.T) {
 		m.quiet(t)
 		for range 2 {
 			c.set(t, name)
-			b := make([]byte, 4096)
-			n, err := f.ReadAt(b, 0)
-			if err != nil && err != io.EOF {
-				t.Fatal(err)
+			begun := time.Now()
+			if age := c.age(t, readAt(t, f), begun); age > 0 {
+				t.Errorf("%q was replaced %v before", name, age)
 			}
-			c.check(t, b[:n], time.Now().Add(-linger), name)
-			time.Sleep(5 * linger)
+			m.quiet(t) // each page stays for the time that its reader needs
 			name += "!"
 		}
 	}
 }
 
 func TestScansShareSweeps(t *testing.T) {
+	herd(t, 40)
 	m := mounted(t, nil)
 	scan(t, m, true, "stat", func(int, []byte) {})
 	m.quiet(t)
@@ -216,22 +243,25 @@ func TestScansShareSweeps(t *testing.T) {
 	}
 }
 
+// What is pushed needs no READ: but that of the first process and its neighbours.
 func TestScansCostFewMessages(t *testing.T) {
+	herd(t, 100)
 	m := mounted(t, nil)
-	processes := 0
-	for range 3 { // what the kernel knows of files it has to ask for first
-		processes = 0
-		scan(t, m, true, "status", func(int, []byte) { processes++ })
+	fewest := 1 << 20
+	for range 10 {
+		reads := m.count.messages[opRead].Load()
+		scan(t, m, true, "stat", func(int, []byte) {})
+		fewest = min(fewest, int(m.count.messages[opRead].Load()-reads))
 		m.quiet(t)
 	}
-	if m.count.stores.Load() == 0 {
-		t.Error("nothing is pushed")
+	if fewest > 50 {
+		t.Errorf("each scan of 100 processes has sent %d READs or more", fewest)
 	}
-	t.Logf("%d processes, %d reads, %d pushed", processes, m.count.messages[opRead].Load(), m.count.stores.Load())
 }
 
 // At rest there is nothing to do.
 func TestIdle(t *testing.T) {
+	herd(t, 40)
 	m := mounted(t, nil)
 	scan(t, m, false, "stat", func(int, []byte) {})
 	m.quiet(t)

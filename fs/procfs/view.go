@@ -4,6 +4,7 @@ package procfs
 
 import (
 	"encoding/binary"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,9 +16,6 @@ import (
 type view struct {
 	tree   int // of the copy, open with O_PATH; -1: there is none
 	anchor int // a file of it; -1
-
-	process *process // whose directory is open
-	dir     int
 }
 
 // resolveCached has openat2 fail where it would ask a filesystem. Since Linux 5.12.
@@ -28,7 +26,7 @@ func openCached(dir int, name string, flags uint64) (int, error) {
 }
 
 func (m *Mount) openView() *view {
-	v := &view{tree: -1, anchor: -1, dir: -1}
+	v := &view{tree: -1, anchor: -1}
 	dir, err := openCached(unix.AT_FDCWD, m.Dir, unix.O_PATH)
 	if err != nil {
 		return v
@@ -46,7 +44,7 @@ func (m *Mount) openView() *view {
 }
 
 func (v *view) close() {
-	for _, fd := range []int{v.tree, v.anchor, v.dir} {
+	for _, fd := range []int{v.tree, v.anchor} {
 		if fd >= 0 {
 			unix.Close(fd)
 		}
@@ -56,57 +54,52 @@ func (v *view) close() {
 // handleType is FILEID_INO64_GEN: a node id and a generation, in words.
 const handleType = 0x81
 
-// directory opens that of a process. Its name the kernel may no longer have or go
-// by; by its number it is found too, and then the name has to be looked up again.
-func (v *view) directory(p *process) (int, error) {
-	if v.process == p {
-		return v.dir, nil
-	}
-	if v.dir >= 0 {
-		unix.Close(v.dir)
-	}
-	v.process, v.dir = nil, -1
-	fd, err := openCached(v.tree, p.name(), unix.O_PATH|unix.O_DIRECTORY)
-	if err == unix.EAGAIN && v.anchor >= 0 {
-		var b [12]byte
-		id := nodeID(p.id, directory)
-		binary.NativeEndian.PutUint32(b[:], uint32(id>>32))
-		binary.NativeEndian.PutUint32(b[4:], uint32(id))
-		binary.NativeEndian.PutUint32(b[8:], generation)
-		fd, err = unix.OpenByHandleAt(v.anchor, unix.NewFileHandle(handleType, b[:]), unix.O_PATH|unix.O_CLOEXEC)
-	}
-	if err != nil {
-		return -1, err
-	}
-	v.process, v.dir = p, fd
-	return fd, nil
-}
-
+// open opens a file of a process. Its directory's name the kernel may no longer have
+// or go by; by its number it is found too, and then has to be looked up again.
 func (v *view) open(p *process, f File, flags uint64) (int, error) {
 	if v.tree < 0 {
 		return -1, unix.EAGAIN
 	}
-	dir, err := v.directory(p)
+	fd, err := openCached(v.tree, p.name()+"/"+f.String(), flags)
+	if err != unix.EAGAIN || v.anchor < 0 {
+		return fd, err
+	}
+	var b [12]byte
+	id := nodeID(p.id, directory)
+	binary.NativeEndian.PutUint32(b[:], uint32(id>>32))
+	binary.NativeEndian.PutUint32(b[4:], uint32(id))
+	binary.NativeEndian.PutUint32(b[8:], generation)
+	dir, err := unix.OpenByHandleAt(v.anchor, unix.NewFileHandle(handleType, b[:]), unix.O_PATH|unix.O_CLOEXEC)
 	if err != nil {
 		return -1, err
 	}
+	defer unix.Close(dir)
 	return openCached(dir, f.String(), flags)
 }
 
-// drop drops a file's pages and leaves its attributes, as no notice does. It
-// reports whether they are gone.
+// drop drops a file's pages and leaves its attributes, as no notice does. It reports
+// whether they are gone. A page that is being copied to a reader is not dropped, nor
+// one that is being read: that takes microseconds, or until this server has a turn.
 func (v *view) drop(p *process, f File) bool {
 	fd, err := v.open(p, f, unix.O_RDONLY)
 	if err != nil {
 		return false
 	}
 	defer unix.Close(fd)
-	if unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED) != nil {
-		return false
+	for wait := 20 * time.Microsecond; wait < patience; wait *= 2 {
+		if unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED) != nil {
+			return false
+		}
+		var left unix.Cachestat_t
+		if unix.Cachestat(uint(fd), &unix.CachestatRange{}, &left, 0) != nil {
+			return false
+		}
+		if left.Cache == 0 {
+			return true
+		}
+		time.Sleep(wait)
 	}
-	var left unix.Cachestat_t
-	err = unix.Cachestat(uint(fd), &unix.CachestatRange{}, &left, 0)
-	return err == nil && left.Cache == 0 // a reader in the midst of a page keeps it
+	return false
 }
 
 // size is that of a file to the kernel.

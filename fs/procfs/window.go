@@ -40,7 +40,7 @@ type scans struct {
 // A window is what scans are served from. Mount.mu guards it.
 type window struct {
 	began     time.Time
-	until     time.Time       // when its contents are too old
+	until     time.Time       // when it gives no more: what it gave has to be dropped yet
 	first     uint32          // the process that is read when it begins
 	listing   bool            // the root was open then
 	made      Files           // what its sweep makes: what the last scan read,
@@ -85,12 +85,13 @@ func (m *Mount) demand(p *process, f File, tid uint32) {
 		s.wanted = w.wanted
 	}
 	w = &window{
-		began: now, until: now.Add(m.config.Freshness - slack), first: p.pid, listing: s.open > 0, made: s.wanted | 1<<f, wanted: 1 << f,
+		began: now, until: now.Add(m.config.Freshness * 3 / 4), first: p.pid, listing: s.open > 0, made: s.wanted | 1<<f, wanted: 1 << f,
 		readers: map[uint32]bool{tid: true}, swept: make(chan struct{}),
 	}
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(m.ctx)
 	s.window = w
+	m.hold()
 	m.work(func() { m.fill(ctx, w) })
 }
 
@@ -107,6 +108,7 @@ func (w *window) over() bool {
 // fill sweeps for a window, again when a file is asked for that was not made, and
 // pushes what is asked for.
 func (m *Mount) fill(ctx context.Context, w *window) {
+	defer m.release()
 	defer close(w.swept)
 	defer w.stop()
 	for made := Files(0); ctx.Err() == nil; {
@@ -196,14 +198,14 @@ func (m *Mount) push(w *window, p *process, wanted Files) {
 		size := uint64(len(at.content))
 		push := at.refs > 0 && !at.cached && size > 0 && size >= at.known && !w.ended
 		if push {
-			at.size = size
-			m.keep(p, f, w.until)
+			at.size, at.cached = size, true
 		}
 		content := at.content
 		m.mu.Unlock()
 		if push {
 			m.store(nodeID(p.id, firstHot+uint64(f)), 0, content)
 			m.knows(p, f, size)
+			m.expire(p, f, w.until)
 		}
 	}
 }
@@ -217,12 +219,9 @@ func (m *Mount) content(p *process, f File) []byte {
 	return p.files[f].content
 }
 
-// endWindow ends a window, when its sweep has ended, and takes from
-// the kernel what it was given.
+// endWindow ends a window, when its sweep has ended, and takes from the kernel what it was
+// given.
 func (m *Mount) endWindow(w *window) {
-	if w == nil {
-		return
-	}
 	<-w.swept
 	m.mu.Lock()
 	w.ended = true
