@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/tests/need"
 )
 
 // served checks that other processes get what they ask for.
@@ -89,6 +92,46 @@ func TestAttackByOpening(t *testing.T) {
 	if last := m.status(t, "last_error"); len(last) != 1 || !strings.Contains(last[0], "too many open files") {
 		t.Errorf("status has the last error %q", last)
 	}
+}
+
+// A user who is not root has a part of that, in all of its threads together, and
+// root what it leaves.
+func TestAttackByAnotherUser(t *testing.T) {
+	need.Root(t)
+	const nobody = 65534
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, status := iterfs(t, "mount", "--daemon", "-o", "allow_other", dir); status != 0 {
+		t.Fatalf("status %d, %q, %q", status, out, errs)
+	}
+	m := &mount{dir: dir}
+	defer iterfs(t, "umount", "--lazy", dir)
+	var fds []int
+	var refused error
+	for range 100 {
+		onOneThread(func() {
+			if _, err := unix.SetfsuidRetUid(nobody); err != nil {
+				t.Error(err)
+			}
+			var more []int
+			more, refused = openMany(m.path("tasks/stat"), 100)
+			fds = append(fds, more...)
+		})
+		if refused != nil {
+			break
+		}
+	}
+	defer closeAll(fds)
+	var limit unix.Rlimit // the daemon's as well
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if want := min(int(limit.Cur)/16, 4096); !errors.Is(refused, unix.ENFILE) || len(fds) != want {
+		t.Errorf("another user opens %d files of %d, then: %v", len(fds), want, refused)
+	}
+	m.served(t, "another user has too many files open")
 }
 
 // Files that are held half read cost no more than their batches.

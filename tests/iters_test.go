@@ -212,3 +212,33 @@ func sockets(t testing.TB, ns *zoo.NetNS) {
 		t.Fatal(err)
 	}
 }
+
+// What lasts is looked up once: a program that is read again costs the daemon an
+// open and a read, and no look-up on the way.
+func TestItersAreLookedUpOnce(t *testing.T) {
+	m := newMount(t)
+	m.mustPut(t, "empty")
+	read := func() {
+		if text := m.read(t, "iters/empty/nothing"); text != "" {
+			t.Errorf("%q", text)
+		}
+	}
+	requests := func(kind string) (n int) {
+		if _, err := fmt.Sscan(m.status(t, kind)[0], &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	read()
+	lookups, opens := requests("lookup"), requests("open")
+	for range 10 {
+		read()
+	}
+	// Reading status is one open more, each time.
+	if more := requests("lookup") - lookups; more != 0 {
+		t.Errorf("ten reads cost %d look-ups", more)
+	}
+	if more := requests("open") - opens - 2; more != 10 {
+		t.Errorf("ten reads cost %d opens", more)
+	}
+}
