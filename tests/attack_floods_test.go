@@ -193,7 +193,9 @@ func TestAttackByReading(t *testing.T) {
 	for range 5 {
 		m.served(t, "many threads read")
 	}
-	if rss := m.rss(t); rss > 400<<10 {
+	// A buffer for each thread, those that are read ahead, and as much again until the
+	// runtime collects it.
+	if rss := m.rss(t); rss > 700<<10 {
 		t.Errorf("the daemon has %d KB", rss)
 	}
 	stop.Store(true)
