@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/tests/need"
@@ -116,6 +117,17 @@ func TestReadOnly(t *testing.T) {
 		if !errors.Is(err, unix.EROFS) {
 			t.Errorf("%s: opened for writing: %v", name, err)
 			f.Close()
+		}
+	}
+	// The filesystem is read-only, not the mount alone: no read costs a message for its
+	// time of access. That of proc always is.
+	for _, path := range []string{dir, filepath.Join(dir, "proc")} {
+		mounts, err := mountinfo.GetMounts(mountinfo.SingleEntryFilter(path))
+		if err != nil || len(mounts) != 1 {
+			t.Fatalf("%s: %v, %v", path, mounts, err)
+		}
+		if flag, _, _ := strings.Cut(mounts[0].VFSOptions, ","); flag != "ro" {
+			t.Errorf("the filesystem on %s is %s", path, mounts[0].VFSOptions)
 		}
 	}
 }
