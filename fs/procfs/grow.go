@@ -54,10 +54,11 @@ func (m *Mount) grow(v *view, in *fuse.ReadIn, p *process, f File, out []byte) {
 	m.count.grown.Add(1)
 	content := out[outHeader:]
 	stored := make(chan struct{})
-	m.work(func() {
+	m.growing.jobs <- func(n *notifier) {
 		defer close(stored)
-		m.store(in.NodeId, in.Offset, content)
-	})
+		m.count.stores.Add(1)
+		n.store(in.NodeId, in.Offset, content)
+	}
 	m.awaitSize(v, p, f, in.Offset+uint64(len(content)), stored)
 	m.knows(p, f, in.Offset+uint64(len(content)))
 	m.reply(in.Unique, out, nil)

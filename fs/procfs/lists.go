@@ -107,10 +107,10 @@ func (m *Mount) forgetGone(number uint64) {
 	}
 	m.mu.Unlock()
 	if len(names) > 0 {
-		m.work(func() {
+		m.forgetting.jobs <- func(n *notifier) {
 			for _, name := range names {
-				m.forgetName(name)
+				n.forgetName(name)
 			}
-		})
+		}
 	}
 }

@@ -51,6 +51,12 @@ func (m *Mount) serve() {
 func (m *Mount) end() {
 	m.cancel()
 	m.workers.Wait()
+	for _, n := range []*notifier{m.pushing, m.growing, m.forgetting} {
+		if n != nil {
+			close(n.jobs)
+		}
+	}
+	m.notifiers.Wait()
 	unix.Close(m.dev)
 	m.config.Native.Close()
 	close(m.done)

@@ -17,6 +17,8 @@ import (
 func TestMain(m *testing.M) {
 	const inside = "PROCFS_TEST_INSIDE"
 	switch {
+	case os.Getenv(serveOn) != "":
+		serve(os.Getenv(serveOn))
 	case os.Geteuid() != 0:
 		os.Exit(m.Run()) // they are skipped
 	case os.Getenv(inside) != "":

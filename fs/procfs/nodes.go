@@ -79,6 +79,8 @@ type file struct {
 	size uint64
 	// known is how much of it the kernel lets readers see, or less (grow.go).
 	known uint64
+	// invalid: it will ask for attributes before anything else.
+	invalid bool
 	// cached: it has a page of this content's size.
 	cached bool
 	// content is that of the window that the process was last seen in.

@@ -18,39 +18,38 @@ const (
 // store puts a content into the kernel's pages of a file. A file that it lengthens
 // has its new size at once; its pages it may have to wait for, as long as a READ of
 // them is not answered.
-func (m *Mount) store(id, offset uint64, content []byte) error {
-	m.count.stores.Add(1)
+func (n *notifier) store(id, offset uint64, content []byte) error {
 	var b [24]byte
 	binary.NativeEndian.PutUint64(b[:], id)
 	binary.NativeEndian.PutUint64(b[8:], offset)
 	binary.NativeEndian.PutUint32(b[16:], uint32(len(content)))
-	return m.notify(noticeStore, b[:], content)
+	return n.notify(noticeStore, b[:], content)
 }
 
 // invalidate drops a file's pages and attributes; it may wait as store does.
-func (m *Mount) invalidate(id uint64) error {
+func (n *notifier) invalidate(id uint64) error {
 	var b [24]byte
 	binary.NativeEndian.PutUint64(b[:], id)
-	return m.notify(noticeInvalidate, b[:], nil) // from offset 0, of length 0: all
+	return n.notify(noticeInvalidate, b[:], nil) // from offset 0, of length 0: all
 }
 
 // forgetName has a name of the root looked up again. It waits while one is.
-func (m *Mount) forgetName(name string) error {
+func (n *notifier) forgetName(name string) error {
 	var b [16]byte
 	binary.NativeEndian.PutUint64(b[:], rootID)
 	binary.NativeEndian.PutUint32(b[8:], uint32(len(name)))
-	return m.notify(noticeForgetName, b[:], append([]byte(name), 0))
+	return n.notify(noticeForgetName, b[:], append([]byte(name), 0))
 }
 
-func (m *Mount) notify(code uint32, head, tail []byte) error {
+func (n *notifier) notify(code uint32, head, tail []byte) error {
 	var h [outHeader]byte
 	binary.NativeEndian.PutUint32(h[:], uint32(outHeader+len(head)+len(tail)))
 	binary.NativeEndian.PutUint32(h[4:], code)
 	parts := [3][]byte{h[:], head, tail}
-	n := 3
+	used := len(parts)
 	if len(tail) == 0 {
-		n = 2
+		used--
 	}
-	_, err := unix.Writev(m.dev, parts[:n])
+	_, err := unix.Writev(n.device, parts[:used])
 	return err
 }

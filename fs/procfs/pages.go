@@ -87,6 +87,8 @@ func (m *Mount) dropPages() {
 
 // drop takes from the kernel what it was given until a time.
 func (m *Mount) drop(due time.Time) {
+	m.dropping.Lock() // whoever wants them gone waits for those that are being dropped
+	defer m.dropping.Unlock()
 	m.mu.Lock()
 	var drop, keep []page
 	for _, p := range m.pages.all {
@@ -102,12 +104,18 @@ func (m *Mount) drop(due time.Time) {
 	defer m.release()
 	for _, p := range drop {
 		m.count.drops.Add(1)
-		if !v.drop(p.process, p.file) {
+		at := &p.process.files[p.file]
+		m.mu.Lock()
+		silent := m.flushed && !at.invalid
+		m.mu.Unlock()
+		invalid := !silent || !v.drop(p.process, p.file)
+		if invalid {
 			m.count.invalidated.Add(1)
-			m.invalidate(nodeID(p.process.id, firstHot+uint64(p.file)))
+			m.pushing.do(func(n *notifier) { n.invalidate(nodeID(p.process.id, firstHot+uint64(p.file))) })
 		}
 		m.mu.Lock()
-		p.process.files[p.file].cached = false
+		at.cached = false
+		at.invalid = at.invalid || invalid
 		m.pages.late = max(m.pages.late, time.Since(p.until))
 		m.mu.Unlock()
 	}

@@ -109,6 +109,13 @@ type Mount struct {
 	lists   lists
 	scans   scans
 	pages   pages
+	flushed bool // the kernel has been told not to ask at the close of a file
+
+	dropping sync.Mutex
+
+	// The three kinds of notices that may wait, none of them for another.
+	pushing, growing, forgetting *notifier
+	notifiers                    sync.WaitGroup
 }
 
 // New serves a filesystem that Connect has made, until it is unmounted and its last
@@ -129,6 +136,12 @@ func New(c Config) (*Mount, error) {
 		return nil, fmt.Errorf("look at the native procfs: %w", err)
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
+	for _, n := range []**notifier{&m.pushing, &m.growing, &m.forgetting} {
+		if *n, err = m.newNotifier(); err != nil {
+			m.end()
+			return nil, err
+		}
+	}
 	m.connect()
 	go m.serve()
 	return m, nil

@@ -20,35 +20,41 @@ import (
 	"github.com/iterfs/iterfs/tests/need"
 )
 
-// mounted mounts the tree over the real /proc until the test ends, with the native
-// one in its place.
-func mounted(t testing.TB, change func(*Config)) *Mount {
-	t.Helper()
-	need.Root(t)
+// mount mounts the tree on a directory, over /proc, with the native one in it.
+func mount(dir string, c Config) (*Mount, error) {
 	native, err := os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	connection, err := Connect(fs.ConnectionOptions{})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer connection.CloseMount()
-	c := Config{Device: connection.Device, Dir: t.TempDir(), Native: native, Freshness: 250 * time.Millisecond, Log: slog.New(slog.NewTextHandler(testLog{t}, nil))}
+	c.Device, c.Dir, c.Native = connection.Device, dir, native
+	m, err := New(c)
+	if err == nil {
+		err = unix.MoveMount(connection.Mount, "", unix.AT_FDCWD, dir, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	}
+	if err == nil {
+		err = unix.Mount("/proc", filepath.Join(dir, NativeName), "", unix.MS_BIND, "")
+	}
+	return m, err
+}
+
+// mounted mounts the tree until the test ends.
+func mounted(t testing.TB, change func(*Config)) *Mount {
+	t.Helper()
+	need.Root(t)
+	c := Config{Freshness: 250 * time.Millisecond, Log: slog.New(slog.NewTextHandler(testLog{t}, nil))}
 	if change != nil {
 		change(&c)
 	}
-	m, err := New(c)
+	m, err := mount(t.TempDir(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.MoveMount(connection.Mount, "", unix.AT_FDCWD, m.Dir, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		t.Fatal(err)
-	}
 	under := filepath.Join(m.Dir, NativeName)
-	if err := unix.Mount("/proc", under, "", unix.MS_BIND, ""); err != nil {
-		t.Error(err)
-	}
 	// The first poll of a file asks the server. Go's runtime polls each file that is
 	// opened, and lets no other goroutine run meanwhile: not this server's.
 	if fd, err := unix.Open(m.path(os.Getpid(), "status"), unix.O_RDONLY, 0); err == nil {

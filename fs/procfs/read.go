@@ -123,6 +123,7 @@ func (m *Mount) size(p *process, f File, dir int) (size uint64, valid time.Durat
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := &p.files[f]
+	at.invalid = false // when this is answered
 	if at.size == 0 {
 		content := m.content(p, f)
 		if content == nil {

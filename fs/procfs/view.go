@@ -21,8 +21,16 @@ type view struct {
 // resolveCached has openat2 fail where it would ask a filesystem. Since Linux 5.12.
 const resolveCached = 0x20
 
-func openCached(dir int, name string, flags uint64) (int, error) {
-	return unix.Openat2(dir, name, &unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolveCached})
+// openCached opens what the kernel has in its caches. Somebody who changes them may
+// be in the way, so it is not given up at once.
+func openCached(dir int, name string, flags uint64) (fd int, err error) {
+	for range 5 {
+		fd, err = unix.Openat2(dir, name, &unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolveCached})
+		if err != unix.EAGAIN {
+			break
+		}
+	}
+	return fd, err
 }
 
 func (m *Mount) openView() *view {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -110,6 +111,7 @@ func (w *window) over() bool {
 func (m *Mount) fill(ctx context.Context, w *window) {
 	defer m.release()
 	defer close(w.swept)
+	defer m.pushing.do(func(*notifier) {}) // until all is pushed
 	defer w.stop()
 	for made := Files(0); ctx.Err() == nil; {
 		m.mu.Lock()
@@ -135,6 +137,7 @@ func (m *Mount) sweep(ctx context.Context, w *window, want Files) {
 	reading := slices.Collect(maps.Keys(w.readers))
 	w.processes, w.pushed = w.processes[:0], w.wanted
 	m.mu.Unlock()
+	var batch []*process
 	err := m.config.Source.Sweep(ctx, want, reading, func(s *Process) {
 		m.mu.Lock()
 		p := m.nodes.find(s.PID, s.Start/tick, s.UID, s.GID)
@@ -146,10 +149,13 @@ func (m *Mount) sweep(ctx context.Context, w *window, want Files) {
 		}
 		w.processes = append(w.processes, p)
 		w.pushed &= w.wanted
-		wanted := w.wanted
 		m.mu.Unlock()
-		m.push(w, p, wanted)
+		if batch = append(batch, p); len(batch) == batchSize {
+			m.pushBatch(w, batch)
+			batch = nil
+		}
 	})
+	m.pushBatch(w, batch)
 	if err != nil && ctx.Err() == nil {
 		m.config.Log.Error("sweep over all processes", "err", err)
 	}
@@ -160,11 +166,26 @@ func (m *Mount) sweep(ctx context.Context, w *window, want Files) {
 func (m *Mount) pushAll(ctx context.Context, w *window) {
 	m.mu.Lock()
 	w.pushed = w.wanted
-	wanted, from := w.wanted, m.scans.pid
+	from := m.scans.pid
 	m.mu.Unlock()
-	for _, p := range w.processes {
-		if p.pid > from && ctx.Err() == nil {
-			m.push(w, p, wanted)
+	i := sort.Search(len(w.processes), func(i int) bool { return w.processes[i].pid > from })
+	for batch := range slices.Chunk(w.processes[i:], batchSize) {
+		if ctx.Err() == nil {
+			m.pushBatch(w, batch)
+		}
+	}
+}
+
+// batchSize is how many processes' files are pushed while the next are being made.
+const batchSize = 16
+
+func (m *Mount) pushBatch(w *window, batch []*process) {
+	m.pushing.jobs <- func(n *notifier) {
+		m.mu.Lock()
+		wanted := w.wanted
+		m.mu.Unlock()
+		for _, p := range batch {
+			m.push(n, w, p, wanted)
 		}
 	}
 }
@@ -188,7 +209,7 @@ func (w *window) keep(content []byte) []byte {
 // push gives the kernel contents of a process: of files that it knows, but where it
 // believes them longer: then it has to ask. What is read when the window begins, it
 // has to ask for too, and so tells what the scan reads.
-func (m *Mount) push(w *window, p *process, wanted Files) {
+func (m *Mount) push(n *notifier, w *window, p *process, wanted Files) {
 	for f := range NumHot {
 		if !wanted.Has(f) || p.pid == w.first {
 			continue
@@ -203,7 +224,8 @@ func (m *Mount) push(w *window, p *process, wanted Files) {
 		content := at.content
 		m.mu.Unlock()
 		if push {
-			m.store(nodeID(p.id, firstHot+uint64(f)), 0, content)
+			m.count.stores.Add(1)
+			n.store(nodeID(p.id, firstHot+uint64(f)), 0, content)
 			m.knows(p, f, size)
 			m.expire(p, f, w.until)
 		}
