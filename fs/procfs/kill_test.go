@@ -4,6 +4,7 @@ package procfs
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -113,12 +114,17 @@ func TestKilledReaders(t *testing.T) {
 	herd(t, 40)
 	m := mounted(t, nil)
 	for range 10 {
-		reader := exec.Command("sh", "-c", "while :; do cat "+m.Dir+"/[0-9]*/stat; done > /dev/null 2>&1")
-		if err := reader.Start(); err != nil {
+		reader := exec.Command("sh", "-c", "while :; do cat "+m.Dir+"/[0-9]*/stat; done > /dev/null")
+		out, err := reader.StderrPipe()
+		if err == nil {
+			err = reader.Start()
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(rand.N(100 * time.Millisecond))
 		reader.Process.Kill()
+		io.Copy(io.Discard, out) // until the last cat has ended
 		reader.Wait()
 	}
 	readFile(t, m.path(os.Getpid(), "stat"))

@@ -79,6 +79,10 @@ type file struct {
 	size uint64
 	// known is how much of it the kernel lets readers see, or less (grow.go).
 	known uint64
+	// told is when it was last told attributes, and again: the READ since then was
+	// refused (read.go).
+	told  time.Time
+	again bool
 	// invalid: it will ask for attributes before anything else.
 	invalid bool
 	// cached: it has a page of this content's size.

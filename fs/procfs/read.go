@@ -40,7 +40,16 @@ func (m *Mount) read(in *fuse.ReadIn, out []byte) {
 		}
 	}
 	end, at := in.Offset+uint64(n), &p.files[f]
-	at.cached = true
+	// An answer shorter than the file corrects its size, unless the kernel has been told
+	// attributes since it has asked. Then it is to ask again: what it reads ahead may
+	// fail, and readers do not hear of it.
+	if n < len(buf) && end < at.size && time.Since(at.told) < time.Second && !at.again {
+		at.again = true
+		m.mu.Unlock()
+		m.reply(in.Unique, out[:outHeader], unix.EAGAIN)
+		return
+	}
+	at.cached, at.again = true, false
 	view := m.hold()
 	grows := end > at.known
 	if n < len(buf) || grows {
@@ -123,7 +132,7 @@ func (m *Mount) size(p *process, f File, dir int) (size uint64, valid time.Durat
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := &p.files[f]
-	at.invalid = false // when this is answered
+	at.invalid, at.told = false, time.Now() // when this is answered
 	if at.size == 0 {
 		content := m.content(p, f)
 		if content == nil {
