@@ -50,7 +50,7 @@ struct head {
 	u64 start; /* of the process, ns after boot */
 };
 
-/* The reader, of a process that the reader may trace; 0 of all other tasks. */
+/* The reader, of a process that there is for the reader; 0 of all other tasks. */
 static __always_inline struct reader *reader_of_process(struct task_struct *t)
 {
 	struct reader *reader;
@@ -58,7 +58,7 @@ static __always_inline struct reader *reader_of_process(struct task_struct *t)
 	if (!t || t->pid != t->tgid)
 		return 0;
 	reader = reader_of_run();
-	return is_visible(t, reader, 1) && may_read(t, reader) ? reader : 0;
+	return is_visible(t, reader, 1) ? reader : 0;
 }
 
 /* The reader, of a process in whose /proc/<pid>/fd the reader may look. */
@@ -67,27 +67,13 @@ static __always_inline struct reader *reader_of_files(struct task_struct *t)
 	struct reader *reader = reader_of_process(t);
 
 	/* proc_fd_permission() */
-	return reader && (t->tgid == reader->tgid || may_open_private(t, reader)) ? reader : 0;
-}
-
-static __always_inline u32 tgid_for(struct task_struct *t, struct reader *reader)
-{
-	return reader->pid_level ? shown_tgid(t, reader) : t->tgid;
-}
-
-static __always_inline u32 native_tgid(struct task_struct *t, struct reader *reader)
-{
-	struct task_struct___reader *task = (void *)t;
-
-	if (!reader->native_level)
-		return t->tgid;
-	return pid_nr_in(laundered(task->signal->pids[1]), reader->native_ns, reader->native_level);
+	return reader && may_read(t, reader) && (t->tgid == reader->tgid || may_open_private(t, reader)) ? reader : 0;
 }
 
 static __always_inline void fill_head(struct head *head, struct task_struct *t, struct reader *reader)
 {
-	head->tgid = tgid_for(t, reader);
-	head->native_tgid = native_tgid(t, reader);
+	head->tgid = NUMBER(t, reader, tgid, tgid);
+	head->native_tgid = NUMBER(t, reader, native_tgid, tgid);
 	head->start = t->start_boottime;
 }
 

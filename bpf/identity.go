@@ -24,12 +24,24 @@ type Identity struct {
 	// Hide is what the mount hides of the processes that the reader may not trace; of
 	// members of the View's group, nothing.
 	Hide uint32
+	// CgroupNS is the inode number of the namespace that cgroups' paths begin in.
+	CgroupNS uint32
+	_        uint32
+	// What programs note of the task that they look at.
+	_ [4]uint32
 }
 
 // Identify returns who reads. It is asked when a run starts, so that what a program
 // shows is decided by who opens the file; and with the context of a read, where
 // Params say so.
 type Identify func(ctx context.Context) (*Identity, error)
+
+// Unrestricted reports whether the reader sees every task, by the kernel's own
+// numbers, and all of it.
+func (i *Identity) Unrestricted() bool {
+	const sysPtrace, dacOverride = 19, 1
+	return i.PIDLevel == 0 && i.NativeLevel == 0 && i.Hide == 0 && i.Capable(sysPtrace) && i.Capable(dacOverride)
+}
 
 // IsNative reports whether the reader has the daemon's own numbers of tasks.
 func (i *Identity) IsNative() bool { return i.PIDNS == i.NativeNS }

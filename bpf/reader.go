@@ -8,7 +8,13 @@ import "context"
 // it. TID is a thread.
 type Reader struct {
 	UID, GID, TID uint32
-	Identify      Identify
+	// Shown is the thread whose namespaces are shown: its own or, if the mount says
+	// so, the daemon's.
+	Shown    uint32
+	Identify Identify
+	// IDs returns how the reader's user namespace numbers users and groups; nil as
+	// the daemon's does.
+	IDs func(ctx context.Context) (*IDs, error)
 }
 
 // Capable reports whether the reader has a capability over the whole machine, as

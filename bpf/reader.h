@@ -9,6 +9,12 @@
 
 #include "iter.h"
 
+/* The numbers of a task: as the reader knows it, and as the daemon does. */
+struct task_numbers {
+	u32 tgid, tid;
+	u32 native_tgid, native_tid;
+};
+
 /* bpf.Identity. What points into the kernel is compared, and never followed. */
 struct reader {
 	u64 pid_ns;       /* whose numbers are shown */
@@ -19,17 +25,33 @@ struct reader {
 	u32 tgid;         /* as the kernel itself numbers it */
 	u32 fsuid, fsgid, euid;
 	u32 hide;         /* of tasks that the reader may not trace: bpf.HidePID */
+	u32 cgroup_ns;    /* its inode number */
+	u32 unused;
+	struct task_numbers task; /* of the one at hand: see number() */
 };
 
 #define HIDE_CONTENT 1 /* all but that there is the process */
 
-BY_THREAD(readers, reader, reader_of_run)
+BY_THREAD(readers, reader, restricted_reader)
+
+/*
+ * The loader clears it for readers who see every task, by the kernel's own numbers,
+ * and all of it: whatever asks is then not there for the verifier, nor to be paid for.
+ */
+const volatile u32 restricted = 1;
+struct reader unrestricted_reader = {};
+
+static __always_inline struct reader *reader_of_run(void)
+{
+	return restricted ? restricted_reader() : &unrestricted_reader;
+}
 
 struct signal_struct___reader {
 	void *pids[2];
 } KERNEL_TYPE;
 
 struct task_struct___reader {
+	int pid, tgid;
 	struct pid___args *thread_pid;
 	struct signal_struct___reader *signal;
 } KERNEL_TYPE;
@@ -83,6 +105,29 @@ static __always_inline int shown_tid(const void *task, struct reader *reader)
 	struct task_struct___reader *t = (void *)task;
 
 	return shown_nr(t->thread_pid, reader);
+}
+
+/* One of the numbers of a task, which have been found, or the kernel's own. */
+#define NUMBER(t, reader, name, own) (restricted ? (reader)->task.name : (t)->own)
+
+/* Finds the numbers of a task. In the initial namespace they are the kernel's own. */
+static __always_inline void number(const void *task, struct reader *reader)
+{
+	struct task_struct___reader *t = (void *)task;
+	struct task_numbers *n = &reader->task;
+
+	if (!restricted)
+		return;
+	n->tgid = n->native_tgid = t->tgid;
+	n->tid = n->native_tid = t->pid;
+	if (reader->native_level) {
+		n->native_tgid = pid_nr_in(laundered(t->signal->pids[1]), reader->native_ns, reader->native_level);
+		n->native_tid = pid_nr_in(laundered(t->thread_pid), reader->native_ns, reader->native_level);
+	}
+	if (reader->pid_level) {
+		n->tgid = shown_tgid(t, reader);
+		n->tid = shown_tid(t, reader);
+	}
 }
 
 #endif

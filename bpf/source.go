@@ -42,6 +42,17 @@ func Tailed[T any](batch []byte, lengths func(*T) (whole, tail int)) (r *T, tail
 	return r, batch[at : at+n], size, nil
 }
 
+// Changed is the source of records that change changes, in the batch.
+func (s Source[R]) Changed(change func(R)) Source[R] {
+	return Source[R]{Key: s.Key, Decode: func(batch []byte) (R, int, error) {
+		r, n, err := s.Decode(batch)
+		if err == nil {
+			change(r)
+		}
+		return r, n, err
+	}}
+}
+
 // Objects makes the function that Objects.Decode asks for. What describe does not
 // say otherwise, the objects are root's and named by their IDs; it may be nil.
 func (s Source[R]) Objects(describe func(r R, o *Object)) func([]byte, func(Object) bool) error {

@@ -73,6 +73,7 @@ type Check int
 const (
 	Never   Check = iota
 	AtOpen        // for all that is read of the open file
+	Memory        // likewise, of what tells of its memory
 	AtReads       // by whoever reads: a descriptor can have been handed on
 	InReads       // likewise, but nobody is refused: the file leaves some of it out
 )

@@ -14,7 +14,7 @@ import (
 // Call runs a program of type SEC("syscall"), which reads and writes ctx.
 func (l *Loader) Call(t *bpf.Target, program string, ctx []byte) error {
 	l.mu.Lock()
-	c, err := l.program(t, program, nil)
+	c, err := l.program(t, program, nil, false)
 	l.mu.Unlock()
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ type Loader struct {
 	mu       sync.Mutex
 	targets  map[*bpf.Target]*ebpf.CollectionSpec
 	programs programs
+	asking   map[programKey]bool // whether a program asks who reads
 
 	memlock    func() error
 	taskByTID  func() (bool, error)
@@ -37,7 +38,7 @@ type Loader struct {
 
 // New returns a Loader that has loaded nothing yet.
 func New() *Loader {
-	l := &Loader{btf: btf.NewCache(), targets: map[*bpf.Target]*ebpf.CollectionSpec{}}
+	l := &Loader{btf: btf.NewCache(), targets: map[*bpf.Target]*ebpf.CollectionSpec{}, asking: map[programKey]bool{}}
 	// Kernels before 5.11 account BPF memory against RLIMIT_MEMLOCK.
 	l.memlock = sync.OnceValue(rlimit.RemoveMemlock)
 	l.taskByTID = sync.OnceValues(l.probeTaskByTID)
@@ -56,7 +57,7 @@ func (l *Loader) Load(t *bpf.Target) error {
 		return err
 	}
 	for name := range spec.Programs {
-		if _, err := l.program(t, name, nil); err != nil {
+		if _, err := l.program(t, name, nil, false); err != nil {
 			return err
 		}
 	}
@@ -78,9 +79,10 @@ func (l *Loader) Close() {
 }
 
 // program returns a loaded program, as the only one of a collection of its own
-// with the maps that it uses. l.mu is held.
-func (l *Loader) program(t *bpf.Target, name string, consts map[string]any) (*ebpf.Collection, error) {
-	key := programKey{t, name, constsKey(consts)}
+// with the maps that it uses. A free one is for readers from whom nothing is hidden.
+// l.mu is held.
+func (l *Loader) program(t *bpf.Target, name string, consts map[string]any, free bool) (*ebpf.Collection, error) {
+	key := programKey{t, name, constsKey(consts), free}
 	if c := l.programs.get(key); c != nil {
 		return c, nil
 	}
@@ -91,7 +93,7 @@ func (l *Loader) program(t *bpf.Target, name string, consts map[string]any) (*eb
 	if spec.Programs[name] == nil {
 		return nil, fmt.Errorf("target %s has no program %s", t.Name, name)
 	}
-	c, err := l.load(spec, name, consts)
+	c, err := l.load(spec, name, consts, free)
 	if err != nil {
 		return nil, fmt.Errorf("target %s: %w", t.Name, err)
 	}
@@ -121,7 +123,7 @@ func (l *Loader) spec(t *bpf.Target) (*ebpf.CollectionSpec, error) {
 	return spec, nil
 }
 
-func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]any) (*ebpf.Collection, error) {
+func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]any, free bool) (*ebpf.Collection, error) {
 	spec = spec.Copy()
 	spec.Programs = map[string]*ebpf.ProgramSpec{name: spec.Programs[name]}
 	keepMaps(spec, name)
@@ -129,6 +131,11 @@ func (l *Loader) load(spec *ebpf.CollectionSpec, name string, consts map[string]
 		return nil, err
 	} else if !ok {
 		spec.Programs[name].Flags &^= unix.BPF_F_SLEEPABLE
+	}
+	if free {
+		if err := spec.Variables["restricted"].Set(uint32(0)); err != nil {
+			return nil, err
+		}
 	}
 	for constant, value := range consts {
 		v := spec.Variables[constant]
@@ -161,7 +168,8 @@ func (l *Loader) NewCollection(spec *ebpf.CollectionSpec, o ebpf.CollectionOptio
 	return ebpf.NewCollectionWithOptions(spec, o)
 }
 
-// keepMaps leaves of an object's maps those that a program refers to.
+// keepMaps leaves of an object's maps, and of the variables in them, those that a
+// program refers to.
 func keepMaps(spec *ebpf.CollectionSpec, name string) {
 	used := map[string]bool{}
 	for _, ins := range spec.Programs[name].Instructions {
@@ -170,6 +178,11 @@ func keepMaps(spec *ebpf.CollectionSpec, name string) {
 	for m := range spec.Maps {
 		if !used[m] {
 			delete(spec.Maps, m)
+		}
+	}
+	for name, v := range spec.Variables {
+		if !used[v.SectionName] {
+			delete(spec.Variables, name)
 		}
 	}
 }

@@ -22,6 +22,8 @@ type programKey struct {
 	target *bpf.Target
 	name   string
 	consts string
+	// free says that it is for readers from whom nothing is hidden.
+	free bool
 }
 
 // variant reports whether the program is one of many, of which few are kept.

@@ -53,7 +53,7 @@ func TestVariantsAreBounded(t *testing.T) {
 	// What is used stays.
 	run(2).Close()
 	run(100).Close()
-	if l.programs.loaded[programKey{&bpfmapelem.Target, "element_records", constsKey(variant(2).Consts)}] == nil {
+	if l.programs.loaded[programKey{&bpfmapelem.Target, "element_records", constsKey(variant(2).Consts), false}] == nil {
 		t.Error("the variant that was used last but one is not loaded")
 	}
 }

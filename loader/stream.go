@@ -103,8 +103,7 @@ func (l *Loader) Run(t *bpf.Target, program string, p bpf.Params) (*Stream, erro
 // another program.
 func (l *Loader) identify(t *bpf.Target, program string, p *bpf.Params) (*bpf.Identity, error) {
 	l.mu.Lock()
-	c, err := l.program(t, program, p.Consts)
-	asks := err == nil && c.Maps["readers"] != nil
+	asks, err := l.asks(t, program)
 	l.mu.Unlock()
 	switch {
 	case err != nil || !asks:
@@ -115,12 +114,31 @@ func (l *Loader) identify(t *bpf.Target, program string, p *bpf.Params) (*bpf.Id
 	return p.Reader(context.Background())
 }
 
+// asks reports whether a program asks who reads. l.mu is held.
+func (l *Loader) asks(t *bpf.Target, program string) (asks bool, err error) {
+	key := programKey{target: t, name: program}
+	asks, known := l.asking[key]
+	if known || t.Transient {
+		return asks, nil
+	}
+	spec, err := l.spec(t)
+	if err != nil || spec.Programs[program] == nil {
+		return false, err
+	}
+	for i := range spec.Programs[program].Instructions {
+		asks = asks || spec.Programs[program].Instructions[i].Reference() == "readers"
+	}
+	l.asking[key] = asks
+	return asks, nil
+}
+
 // attach gives a stream its link and iterator.
 func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params, reader *bpf.Identity) (err error) {
 	// As long as the link is not made, an unused variant may be unloaded.
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c, err := l.program(t, program, p.Consts)
+	free := reader != nil && !p.EachRead && reader.Unrestricted()
+	c, err := l.program(t, program, p.Consts, free)
 	if err != nil {
 		return err
 	}
@@ -129,6 +147,9 @@ func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params,
 			s.closeMaps()
 		}
 	}()
+	if free {
+		reader = nil // the program does not ask
+	}
 	if s.arguments, err = newArguments(c, p.Args, reader); err != nil {
 		return err
 	}

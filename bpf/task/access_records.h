@@ -17,7 +17,7 @@ struct access_record {
 	struct item item;
 	struct task_key key;
 	u32 may_read;
-	u32 pad;
+	u32 may_read_memory;
 };
 
 SEC("iter/task")
@@ -45,6 +45,7 @@ int access_records(struct bpf_iter__task *ctx)
 		return 0;
 	START_RECORD(&r, t, reader);
 	r.may_read = may_read(t, reader);
+	r.may_read_memory = may_read_memory(t, reader);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
 }

@@ -17,7 +17,7 @@ struct call {
 	struct reader reader;
 	u64 start; /* of the task, ns after boot; 0 for whatever has the number */
 	u32 tid;
-	u32 found, may_read, pad;
+	u32 found, may_read, may_read_memory;
 };
 EXPORT_RECORD(call);
 
@@ -52,6 +52,7 @@ int judge(struct call *call)
 	if (!call->start || call->start == t->start_boottime) {
 		call->found = is_visible(t, &reader, 0);
 		call->may_read = may_read(t, &reader);
+		call->may_read_memory = may_read_memory(t, &reader);
 	}
 	bpf_rcu_read_unlock();
 	bpf_task_release(t);

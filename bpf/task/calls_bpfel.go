@@ -14,13 +14,13 @@ import (
 )
 
 type callsCall struct {
-	_       structs.HostLayout
-	Reader  callsReader
-	Start   uint64
-	Tid     uint32
-	Found   uint32
-	MayRead uint32
-	Pad     uint32
+	_             structs.HostLayout
+	Reader        callsReader
+	Start         uint64
+	Tid           uint32
+	Found         uint32
+	MayRead       uint32
+	MayReadMemory uint32
 }
 
 type callsReader struct {
@@ -37,15 +37,26 @@ type callsReader struct {
 	Fsgid        uint32
 	Euid         uint32
 	Hide         uint32
+	CgroupNs     uint32
+	Unused       uint32
+	Task         struct {
+		_          structs.HostLayout
+		Tgid       uint32
+		Tid        uint32
+		NativeTgid uint32
+		NativeTid  uint32
+	}
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	callsMapReaders         = "readers"
-	callsProgIdentifyThread = "identify_thread"
-	callsProgJudge          = "judge"
+	callsMapReaders            = "readers"
+	callsProgIdentifyThread    = "identify_thread"
+	callsProgJudge             = "judge"
+	callsVarRestricted         = "restricted"
+	callsVarUnrestrictedReader = "unrestricted_reader"
 )
 
 // loadCalls returns the embedded CollectionSpec for calls.
@@ -105,6 +116,8 @@ type callsMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type callsVariableSpecs struct {
+	Restricted         *ebpf.VariableSpec `ebpf:"restricted"`
+	UnrestrictedReader *ebpf.VariableSpec `ebpf:"unrestricted_reader"`
 }
 
 // callsObjects contains all objects after they have been loaded into the kernel.
@@ -140,6 +153,8 @@ func (m *callsMaps) Close() error {
 //
 // It can be passed to loadCallsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type callsVariables struct {
+	Restricted         *ebpf.Variable `ebpf:"restricted"`
+	UnrestrictedReader *ebpf.Variable `ebpf:"unrestricted_reader"`
 }
 
 // callsPrograms contains all programs after they have been loaded into the kernel.

@@ -3,10 +3,13 @@
 package task
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/native"
@@ -15,16 +18,16 @@ import (
 // maxHierarchies is how many are told apart here.
 const maxHierarchies = 32
 
-// initialCgroupNS is the link of the namespace whose paths are from the very root.
-const initialCgroupNS = "cgroup:[4026531835]" // PROC_CGROUP_INIT_INO
+// initialCgroupNS is the namespace whose paths are from the very root.
+const initialCgroupNS = 4026531835 // PROC_CGROUP_INIT_INO
 
 // hierarchies are what this kernel shows of each cgroup hierarchy before the path,
 // in its order.
 type hierarchies struct {
 	ids    []int32
 	labels []string // "3:cpu,cpuacct:"
-	// native says that the daemon's cgroup namespace is one that paths begin in.
-	native bool
+	// roots are where the reader's paths begin, in that order; nil for the very roots.
+	roots []string
 }
 
 // readHierarchies reads them from the daemon's own file. They change when one is
@@ -43,9 +46,50 @@ func readHierarchies() (h hierarchies, err error) {
 		h.ids = append(h.ids, int32(id))
 		h.labels = append(h.labels, parts[0]+parts[1])
 	}
-	ns, err := native.Readlink("self/ns/cgroup")
-	h.native = err == nil && ns != initialCgroupNS || len(h.ids) > maxHierarchies
 	return h, nil
+}
+
+// readRoots finds out where the paths begin for a reader.
+func (h *hierarchies) readRoots(ctx context.Context, r bpf.Request) error {
+	reader, err := r.Reader.Identify(ctx)
+	if err != nil || reader.CgroupNS == initialCgroupNS {
+		return err
+	}
+	params := bpf.Params{TID: r.Reader.Shown, Reader: r.Params.Reader}
+	err = each(ctx, r.System, r.Target, "cgroup_root_records", params, func(e entry[taskCgroupRecord]) bool {
+		if e.rec.Key.NativeTid != r.Reader.Shown {
+			return true
+		}
+		if places, ok := h.find(e.items); ok {
+			for i := range h.ids {
+				root, _ := appendCgroup(nil, places[i].path)
+				h.roots = append(h.roots, string(root))
+			}
+		}
+		return false
+	})
+	if err == nil && len(h.roots) != len(h.ids) {
+		err = unix.ESRCH
+	}
+	return err
+}
+
+// relative makes dst[start:] a path that begins at a root, as
+// kernfs_path_from_node() of fs/kernfs/dir.c does.
+func relative(dst []byte, start int, root string) []byte {
+	path, root := strings.TrimSuffix(string(dst[start:]), "/"), strings.TrimSuffix(root, "/")
+	common := root
+	for common != "" && path != common && !strings.HasPrefix(path, common+"/") {
+		common = common[:strings.LastIndexByte(common, '/')]
+	}
+	dst = dst[:start]
+	for range strings.Count(root[len(common):], "/") {
+		dst = append(dst, "/.."...)
+	}
+	if dst = append(dst, path[len(common):]...); len(dst) == start {
+		dst = append(dst, '/')
+	}
+	return dst
 }
 
 // cgroupFiles have text that is made with what the daemon's own has at that time.
@@ -59,6 +103,9 @@ var cgroupFiles = []bpf.File{
 func openCgroup(form func(one text[taskCgroupRecord]) text[taskCgroupRecord]) func(bpf.Request, bpf.Form) (bpf.Content, error) {
 	return func(r bpf.Request, _ bpf.Form) (bpf.Content, error) {
 		h, err := readHierarchies()
+		if err == nil {
+			err = h.readRoots(context.Background(), r)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -73,11 +120,17 @@ func (h hierarchies) append(dst []byte, e entry[taskCgroupRecord]) ([]byte, erro
 	places, ok := h.find(e.items)
 	for i := 0; ok && i < len(h.ids); i++ {
 		dst = append(dst, h.labels[i]...)
-		dst, ok = appendCgroup(dst, places[i].path)
+		at := len(dst)
+		if dst, ok = appendCgroup(dst, places[i].path); ok && h.roots != nil {
+			dst = relative(dst, at, h.roots[i])
+		}
 		if places[i].deleted && h.ids[i] == 0 {
 			dst = append(dst, " (deleted)"...)
 		}
 		dst = append(dst, '\n')
+	}
+	if !ok && h.roots != nil {
+		return dst[:start], unix.EOVERFLOW // the real file is written for the daemon
 	}
 	if !ok {
 		return appendNative(dst[:start], e.rec.Key, "cgroup")
@@ -95,7 +148,7 @@ type place struct {
 // find sorts a task's cgroups by hierarchy. It reports false where the list is
 // cut, or has not just the hierarchies that the daemon knows.
 func (h hierarchies) find(items []byte) (places [maxHierarchies]place, ok bool) {
-	if h.native {
+	if len(h.ids) > maxHierarchies {
 		return places, false
 	}
 	found := 0

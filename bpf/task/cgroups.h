@@ -58,11 +58,11 @@ static __always_inline void write_cgroup_items(struct seq_file *seq, struct task
 /*
  * What proc_cgroup_show() of kernel/cgroup/cgroup.c prints: each hierarchy, in the
  * order in which they were made, with the path of the task's cgroup behind it. The
- * list ends in a hierarchy -1 when it is cut, or the task was moved meanwhile.
+ * list ends in a hierarchy -1 when it is cut, or the task, if it is of one, was moved
+ * meanwhile.
  */
-static __always_inline void write_hierarchies(struct seq_file *seq, struct task_struct *t)
+static __always_inline void write_hierarchies(struct seq_file *seq, struct css_set *set, struct task_struct *t)
 {
-	struct css_set *set = t->cgroups;
 	void *head = (void *)set + bpf_core_field_offset(struct css_set, cgrp_links);
 	void *node = BPF_CORE_READ(set, cgrp_links.next);
 	struct hierarchy_item h = { .item = { .kind = ITEM_HIERARCHY, .size = sizeof(h) } };
@@ -80,7 +80,7 @@ static __always_inline void write_hierarchies(struct seq_file *seq, struct task_
 			struct cgrp_cset_link *link = node - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
 			struct cgroup *cgroup = BPF_CORE_READ(link, cgrp);
 
-			if (node == head && t->cgroups == set)
+			if (node == head && (!t || t->cgroups == set))
 				return;
 			if (node == head)
 				break;
@@ -88,12 +88,28 @@ static __always_inline void write_hierarchies(struct seq_file *seq, struct task_
 			h.deleted = !(BPF_CORE_READ(cgroup, self.flags) & CSS_ONLINE);
 			bpf_seq_write(seq, &h, sizeof(h));
 			/* An exiting task is shown in the root of all but the default hierarchy. */
-			kn = h.id && t->flags & PF_EXITING ? 0 : BPF_CORE_READ(cgroup, kn);
+			kn = h.id && t && t->flags & PF_EXITING ? 0 : BPF_CORE_READ(cgroup, kn);
 			node = BPF_CORE_READ((struct list_head *)node, next);
 		}
 	}
 	h.id = -1;
 	bpf_seq_write(seq, &h, sizeof(h));
+}
+
+/* Where the paths begin for a task: what the roots of its cgroup namespace are. */
+SEC("iter/task")
+int cgroup_root_records(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct reader *reader = reader_of_run();
+	struct cgroup_record r = {};
+
+	if (!t || !is_visible(t, reader, 0) || !t->nsproxy)
+		return 0;
+	START_RECORD(&r, t, reader);
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	write_hierarchies(ctx->meta->seq, t->nsproxy->cgroup_ns->root_cset, 0);
+	return 0;
 }
 
 SEC("iter/task")
@@ -107,7 +123,7 @@ int cgroup_records(struct bpf_iter__task *ctx)
 		return 0;
 	START_RECORD(&r, t, reader);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
-	write_hierarchies(ctx->meta->seq, t);
+	write_hierarchies(ctx->meta->seq, t->cgroups, t);
 	return 0;
 }
 

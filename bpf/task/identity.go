@@ -34,7 +34,7 @@ func identify(ctx context.Context, s bpf.System, tid uint32) (found *bpf.Identit
 		}
 		return (*bpf.Identity)(unsafe.Pointer(&c.Reader)), nil
 	}
-	err = each(ctx, s, "identity_records", bpf.Params{TID: tid}, func(e entry[taskIdentityRecord]) bool {
+	err = each(ctx, s, &Target, "identity_records", bpf.Params{TID: tid}, func(e entry[taskIdentityRecord]) bool {
 		if e.rec.Tid == tid {
 			identity := *(*bpf.Identity)(unsafe.Pointer(&e.rec.Reader))
 			found = &identity
@@ -49,6 +49,15 @@ func identify(ctx context.Context, s bpf.System, tid uint32) (found *bpf.Identit
 // is no such task for the reader. The task is named as the daemon numbers it; with
 // a Birth of 0 it is whatever has the number.
 func MayRead(ctx context.Context, s bpf.System, reader bpf.Identify, task bpf.Key) error {
+	return judge(ctx, s, reader, task, func(trace, _ uint32) uint32 { return trace })
+}
+
+// MayReadMemory is MayRead of what tells of a task's memory, as maps does.
+func MayReadMemory(ctx context.Context, s bpf.System, reader bpf.Identify, task bpf.Key) error {
+	return judge(ctx, s, reader, task, func(_, memory uint32) uint32 { return memory })
+}
+
+func judge(ctx context.Context, s bpf.System, reader bpf.Identify, task bpf.Key, verdict func(trace, memory uint32) uint32) error {
 	found, allowed := false, false
 	if callable(s) {
 		identity, err := reader(ctx)
@@ -59,12 +68,12 @@ func MayRead(ctx context.Context, s bpf.System, reader bpf.Identify, task bpf.Ke
 		if err := s.Call(&calls, "judge", c.bytes()); err != nil {
 			return err
 		}
-		found, allowed = c.Found != 0, c.MayRead != 0
+		found, allowed = c.Found != 0, verdict(c.MayRead, c.MayReadMemory) != 0
 	} else {
-		err := each(ctx, s, "access_records", bpf.Params{TID: task.ID, Reader: reader}, func(e entry[taskAccessRecord]) bool {
+		err := each(ctx, s, &Target, "access_records", bpf.Params{TID: task.ID, Reader: reader}, func(e entry[taskAccessRecord]) bool {
 			key := &e.rec.Key
 			found = key.NativeTid == task.ID && (task.Birth == 0 || key.Start == task.Birth)
-			allowed = e.rec.MayRead != 0
+			allowed = verdict(e.rec.MayRead, e.rec.MayReadMemory) != 0
 			return !found
 		})
 		if err != nil {
@@ -112,8 +121,8 @@ func callable(s bpf.System) bool {
 }
 
 // each calls f with each record of a run, as long as f wants more.
-func each[T any](ctx context.Context, s bpf.System, program string, p bpf.Params, f func(entry[T]) bool) error {
-	records, err := s.Run(&Target, program, p)
+func each[T any](ctx context.Context, s bpf.System, t *bpf.Target, program string, p bpf.Params, f func(entry[T]) bool) error {
+	records, err := s.Run(t, program, p)
 	if err != nil {
 		return err
 	}

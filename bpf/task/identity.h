@@ -35,6 +35,7 @@ static __always_inline void identify(struct reader *reader, struct task_struct *
 	reader->fsuid = cred->fsuid.val;
 	reader->fsgid = cred->fsgid.val;
 	reader->euid = cred->euid.val;
+	reader->cgroup_ns = t->nsproxy->cgroup_ns->ns.inum;
 }
 
 #endif

@@ -202,7 +202,7 @@ enum { PIDTYPE_TGID = 1, PIDTYPE_PGID, PIDTYPE_SID };
 /* Those of a task's kin, for a reader who knows them by others. */
 static __always_inline void renumber_kin(s32 *ppid, s32 *pgid, s32 *sid, struct task_struct *t, struct reader *reader)
 {
-	if (!reader->pid_level || !t->sighand)
+	if (!restricted || !reader->pid_level || !t->sighand)
 		return;
 	*ppid = shown_tgid(t->real_parent, reader);
 	*pgid = shown_nr(t->signal->pids[PIDTYPE_PGID], reader);

@@ -33,30 +33,15 @@ struct task_key {
 	u64 start;                   /* ns after boot */
 };
 
-/* In the initial namespace the numbers are the kernel's own. */
-static __always_inline void renumber(struct task_key *key, const void *task, struct reader *reader)
-{
-	struct task_struct___reader *t = (void *)task;
-
-	if (reader->native_level) {
-		key->native_tgid = pid_nr_in(laundered(t->signal->pids[1]), reader->native_ns, reader->native_level);
-		key->native_tid = pid_nr_in(laundered(t->thread_pid), reader->native_ns, reader->native_level);
-	}
-	if (reader->pid_level) {
-		key->tgid = shown_tgid(t, reader);
-		key->tid = shown_tid(t, reader);
-	}
-}
-
+/* Of a task whose numbers have been found. */
 #define START_RECORD(r, t, reader)                                                           \
 	do {                                                                                 \
 		(r)->item = (struct item){ .kind = ITEM_RECORD, .size = sizeof(*(r)) };      \
-		(r)->key = (struct task_key){ .tgid = (t)->tgid,                             \
-					      .tid = (t)->pid,                               \
-					      .native_tgid = (t)->tgid,                      \
-					      .native_tid = (t)->pid,                        \
+		(r)->key = (struct task_key){ .tgid = NUMBER(t, reader, tgid, tgid),         \
+					      .tid = NUMBER(t, reader, tid, pid),            \
+					      .native_tgid = NUMBER(t, reader, native_tgid, tgid), \
+					      .native_tid = NUMBER(t, reader, native_tid, pid), \
 					      .start = (t)->start_boottime };                \
-		renumber(&(r)->key, t, reader);                                              \
 	} while (0)
 
 /* CPU time before the adjustment of kernel/sched/cputime.c, ns. */

@@ -61,7 +61,7 @@ static __always_inline void write_status_task(struct seq_file *seq, struct task_
 	r.pgid = pid_nr(sig->pids[PIDTYPE_PGID]);
 	r.sid = pid_nr(sig->pids[PIDTYPE_SID]);
 	renumber_kin(&r.ppid, &r.pgid, &r.sid, t, reader);
-	if (r.tracer && reader->pid_level)
+	if (restricted && r.tracer && reader->pid_level)
 		r.tracer = shown_tid(t->parent, reader);
 	if (bpf_core_field_exists(t->numa_group) && t->numa_group)
 		r.ngid = t->numa_group->gid;
@@ -162,7 +162,7 @@ static __always_inline void write_pids(struct seq_file *seq, struct task_struct 
 {
 	u64 pid = laundered(t->thread_pid), tgid = laundered(t->signal->pids[PIDTYPE_TGID]);
 	u64 pgid = laundered(t->signal->pids[PIDTYPE_PGID]), sid = laundered(t->signal->pids[PIDTYPE_SID]);
-	u32 levels = t->thread_pid ? t->thread_pid->level : 0;
+	u32 levels = pid ? BPF_CORE_READ((struct pid___args *)pid, level) : 0;
 
 	for (u32 level = 1; level <= MAX_PID_LEVEL; level++) {
 		struct pids_item p = { .item = { .kind = ITEM_PIDS, .size = sizeof(p) } };
@@ -171,7 +171,7 @@ static __always_inline void write_pids(struct seq_file *seq, struct task_struct 
 
 		if (level > levels)
 			return;
-		if (level <= reader->pid_level)
+		if (restricted && level <= reader->pid_level)
 			continue;
 		ns = (u64)BPF_CORE_READ(upid, ns);
 		p.tgid = pid_nr_in(tgid, ns, level);

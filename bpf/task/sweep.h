@@ -24,7 +24,7 @@ static __always_inline _Bool write_files(struct seq_file *seq, struct task_struc
 
 	write_kthread_item(seq, t);
 	if (files & 1 << SWEPT_STAT)
-		write_stat(seq, t, reader, ITEM_STAT);
+		write_stat(seq, t, reader, ITEM_STAT, 1);
 	if (files & 1 << SWEPT_STATUS) {
 		write_status(seq, t, reader, ITEM_STATUS);
 		write_pids(seq, t, reader);
@@ -43,13 +43,14 @@ int sweep_records(struct bpf_iter__task *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *t = ctx->task;
-	struct reader *reader = reader_of_process(t);
+	struct reader *reader = reader_of_run(); /* the daemon: there is every process for it */
 	struct task_args *args = args_of_run();
 	struct arguments a = {};
 	_Bool found;
 
-	if (!reader || !t->sighand || !args)
+	if (!t || t->pid != t->tgid || !t->sighand || !args || !reader)
 		return 0;
+	number(t, reader);
 	if (&bpf_rcu_read_lock)
 		bpf_rcu_read_lock();
 	write_id(seq, t, reader);

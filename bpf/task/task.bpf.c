@@ -203,13 +203,14 @@ static __always_inline void load_early(struct task_struct *t)
 #undef TOUCH
 }
 
-static __always_inline void write_stat_task(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind)
+static __always_inline void write_stat_task(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind, _Bool traced)
 {
 	struct signal_struct *sig = t->signal;
 	struct stat_task r = {};
 	struct signal_sets sets;
 	struct sums sums;
 
+	r.untraced = !traced && !may_read(t, reader);
 	START_RECORD(&r, t, reader);
 	r.item = (struct item){ .kind = kind, .size = sizeof(struct stat_record) };
 	r.state = task_state(t);
@@ -234,7 +235,7 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 		r.sig_caught = sets.caught;
 	}
 	renumber_kin(&r.ppid, &r.pgid, &r.sid, t, reader);
-	if (r.tpgid > 0 && reader->pid_level)
+	if (restricted && r.tpgid > 0 && reader->pid_level)
 		r.tpgid = shown_nr(tty_pgrp(sig->tty), reader);
 	r.incomplete = sum_threads(&sums, &r.times, t, 1);
 	r.min_flt = sums.min_flt;
@@ -258,7 +259,6 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 	r.cpu = task_cpu(t);
 	r.rt_priority = t->rt_priority;
 	r.policy = t->policy;
-	r.untraced = !may_read(t, reader);
 	bpf_probe_read_kernel(r.comm, sizeof(r.comm), t->comm);
 	bpf_seq_write(seq, &r, sizeof(r));
 }
@@ -287,11 +287,11 @@ static __always_inline void write_stat_mm(struct seq_file *seq, struct task_stru
 	bpf_seq_write(seq, &r, sizeof(r));
 }
 
-/* What do_task_stat() of fs/proc/array.c prints, of a whole process. */
-static __always_inline void write_stat(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind)
+/* What do_task_stat() of fs/proc/array.c prints, of a whole process; traced: for a reader who may trace it. */
+static __always_inline void write_stat(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind, _Bool traced)
 {
 	load_early(t);
-	write_stat_task(seq, t, reader, kind);
+	write_stat_task(seq, t, reader, kind, traced);
 	write_stat_mm(seq, t);
 }
 
@@ -303,7 +303,7 @@ int stat_records(struct bpf_iter__task *ctx)
 
 	if (!reader)
 		return 0;
-	write_stat(ctx->meta->seq, t, reader, ITEM_RECORD);
+	write_stat(ctx->meta->seq, t, reader, ITEM_RECORD, 0);
 	write_kthread_item(ctx->meta->seq, t);
 	return 0;
 }

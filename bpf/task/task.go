@@ -50,7 +50,7 @@ var Target = bpf.Target{
 		},
 		partly(procFiles("stat", "stat_records", "a line each", statText, statText)),
 		recordFiles("statm", numberedForm, appendStatm, numbered),
-		recordFiles("status", headedForm, appendStatus, headed),
+		statusFiles(recordFiles("status", headedForm, appendStatus, headed), headed),
 		procFiles("cmdline", "cmdline_records", numberedForm+"; newline and backslash in it are octal-escaped, "+
 			"and - stands for arguments that cannot be read at once", cmdline, appendCmdlineRow),
 		onlyOwner(recordFiles("io", headedForm, appendIO, headed)),

@@ -14,11 +14,11 @@ import (
 )
 
 type taskAccessRecord struct {
-	_       structs.HostLayout
-	Item    taskItem
-	Key     taskTaskKey
-	MayRead uint32
-	Pad     uint32
+	_             structs.HostLayout
+	Item          taskItem
+	Key           taskTaskKey
+	MayRead       uint32
+	MayReadMemory uint32
 }
 
 type taskArgumentsItem struct {
@@ -175,6 +175,15 @@ type taskReader struct {
 	Fsgid        uint32
 	Euid         uint32
 	Hide         uint32
+	CgroupNs     uint32
+	Unused       uint32
+	Task         struct {
+		_          structs.HostLayout
+		Tgid       uint32
+		Tid        uint32
+		NativeTgid uint32
+		NativeTid  uint32
+	}
 }
 
 type taskRowRecord struct {
@@ -375,6 +384,7 @@ const (
 	taskProgAccessRecords     = "access_records"
 	taskProgCgroupProcessRows = "cgroup_process_rows"
 	taskProgCgroupRecords     = "cgroup_records"
+	taskProgCgroupRootRecords = "cgroup_root_records"
 	taskProgCmdlineRecords    = "cmdline_records"
 	taskProgIdRecords         = "id_records"
 	taskProgIdentityRecords   = "identity_records"
@@ -387,6 +397,8 @@ const (
 	taskProgStatusRecords     = "status_records"
 	taskProgSweepRecords      = "sweep_records"
 	taskProgThreadRows        = "thread_rows"
+	taskVarRestricted         = "restricted"
+	taskVarUnrestrictedReader = "unrestricted_reader"
 )
 
 // loadTask returns the embedded CollectionSpec for task.
@@ -434,6 +446,7 @@ type taskProgramSpecs struct {
 	AccessRecords     *ebpf.ProgramSpec `ebpf:"access_records"`
 	CgroupProcessRows *ebpf.ProgramSpec `ebpf:"cgroup_process_rows"`
 	CgroupRecords     *ebpf.ProgramSpec `ebpf:"cgroup_records"`
+	CgroupRootRecords *ebpf.ProgramSpec `ebpf:"cgroup_root_records"`
 	CmdlineRecords    *ebpf.ProgramSpec `ebpf:"cmdline_records"`
 	IdRecords         *ebpf.ProgramSpec `ebpf:"id_records"`
 	IdentityRecords   *ebpf.ProgramSpec `ebpf:"identity_records"`
@@ -461,6 +474,8 @@ type taskMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskVariableSpecs struct {
+	Restricted         *ebpf.VariableSpec `ebpf:"restricted"`
+	UnrestrictedReader *ebpf.VariableSpec `ebpf:"unrestricted_reader"`
 }
 
 // taskObjects contains all objects after they have been loaded into the kernel.
@@ -500,6 +515,8 @@ func (m *taskMaps) Close() error {
 //
 // It can be passed to loadTaskObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskVariables struct {
+	Restricted         *ebpf.Variable `ebpf:"restricted"`
+	UnrestrictedReader *ebpf.Variable `ebpf:"unrestricted_reader"`
 }
 
 // taskPrograms contains all programs after they have been loaded into the kernel.
@@ -509,6 +526,7 @@ type taskPrograms struct {
 	AccessRecords     *ebpf.Program `ebpf:"access_records"`
 	CgroupProcessRows *ebpf.Program `ebpf:"cgroup_process_rows"`
 	CgroupRecords     *ebpf.Program `ebpf:"cgroup_records"`
+	CgroupRootRecords *ebpf.Program `ebpf:"cgroup_root_records"`
 	CmdlineRecords    *ebpf.Program `ebpf:"cmdline_records"`
 	IdRecords         *ebpf.Program `ebpf:"id_records"`
 	IdentityRecords   *ebpf.Program `ebpf:"identity_records"`
@@ -528,6 +546,7 @@ func (p *taskPrograms) Close() error {
 		p.AccessRecords,
 		p.CgroupProcessRows,
 		p.CgroupRecords,
+		p.CgroupRootRecords,
 		p.CmdlineRecords,
 		p.IdRecords,
 		p.IdentityRecords,

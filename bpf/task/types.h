@@ -40,8 +40,16 @@ struct net {
 	struct ns_common ns;
 } KERNEL_TYPE;
 
+struct css_set;
+
+struct cgroup_namespace {
+	struct ns_common ns;
+	struct css_set *root_cset;
+} KERNEL_TYPE;
+
 struct nsproxy {
 	struct net *net_ns;
+	struct cgroup_namespace *cgroup_ns;
 } KERNEL_TYPE;
 
 struct group_info {

@@ -87,8 +87,8 @@ int socket_records(struct bpf_iter__task_file *ctx)
 	reader = reader_of_files(t);
 	if (!reader)
 		return 0;
-	h.tgid = tgid_for(t, reader);
-	h.native_tgid = native_tgid(t, reader);
+	h.tgid = NUMBER(t, reader, tgid, tgid);
+	h.native_tgid = NUMBER(t, reader, native_tgid, tgid);
 	h.start = t->start_boottime;
 	h.fd = ctx->fd;
 	bpf_probe_read_kernel(h.comm, sizeof(h.comm), t->comm);
@@ -115,7 +115,7 @@ int socket_owners(struct bpf_iter__task_file *ctx)
 		return 0;
 	o.ino = f->f_inode->i_ino;
 	o.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	o.tgid = tgid_for(t, reader);
+	o.tgid = NUMBER(t, reader, tgid, tgid);
 	bpf_seq_write(ctx->meta->seq, &o, sizeof(o));
 	return 0;
 }

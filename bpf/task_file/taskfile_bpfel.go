@@ -54,6 +54,15 @@ type taskFileReader struct {
 	Fsgid        uint32
 	Euid         uint32
 	Hide         uint32
+	CgroupNs     uint32
+	Unused       uint32
+	Task         struct {
+		_          structs.HostLayout
+		Tgid       uint32
+		Tid        uint32
+		NativeTgid uint32
+		NativeTid  uint32
+	}
 }
 
 type taskFileSocketHolder struct {
@@ -77,11 +86,13 @@ type taskFileSocketOwner struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	taskFileMapArgs           = "args"
-	taskFileMapReaders        = "readers"
-	taskFileProgFileRecords   = "file_records"
-	taskFileProgSocketOwners  = "socket_owners"
-	taskFileProgSocketRecords = "socket_records"
+	taskFileMapArgs               = "args"
+	taskFileMapReaders            = "readers"
+	taskFileProgFileRecords       = "file_records"
+	taskFileProgSocketOwners      = "socket_owners"
+	taskFileProgSocketRecords     = "socket_records"
+	taskFileVarRestricted         = "restricted"
+	taskFileVarUnrestrictedReader = "unrestricted_reader"
 )
 
 // loadTaskFile returns the embedded CollectionSpec for taskFile.
@@ -143,6 +154,8 @@ type taskFileMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskFileVariableSpecs struct {
+	Restricted         *ebpf.VariableSpec `ebpf:"restricted"`
+	UnrestrictedReader *ebpf.VariableSpec `ebpf:"unrestricted_reader"`
 }
 
 // taskFileObjects contains all objects after they have been loaded into the kernel.
@@ -180,6 +193,8 @@ func (m *taskFileMaps) Close() error {
 //
 // It can be passed to loadTaskFileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskFileVariables struct {
+	Restricted         *ebpf.Variable `ebpf:"restricted"`
+	UnrestrictedReader *ebpf.Variable `ebpf:"unrestricted_reader"`
 }
 
 // taskFilePrograms contains all programs after they have been loaded into the kernel.

@@ -66,7 +66,7 @@ int vma_records(struct bpf_iter__task_vma *ctx)
 		return 0;
 	}
 	reader = reader_of_process(t);
-	if (!reader)
+	if (!reader || !may_read_memory(t, reader))
 		return 0;
 	fill_head(&r->head, t, reader);
 	r->start = v->vm_start;

@@ -17,8 +17,8 @@ var Target = bpf.Target{
 	Records: map[string]uintptr{"vma_record": unsafe.Sizeof(taskVmaVmaRecord{}), "head": unsafe.Sizeof(taskVmaHead{}), "reader": unsafe.Sizeof(bpf.Identity{})},
 	Files: []bpf.File{
 		{Path: "tasks/vmas", Doc: "one row per memory mapping of each process", Columns: table.Docs(), Open: openTable, Twin: true},
-		{Path: "tasks/<pid>/vmas", Doc: "one row per memory mapping of the process", Traced: bpf.AtOpen, Columns: table.Docs(), Open: openTable, Twin: true, MayBeEmpty: true},
-		{Path: "tasks/<pid>/maps", Traced: bpf.AtOpen, Doc: "as /proc/<pid>/maps", Open: openMaps, MayBeEmpty: true},
+		{Path: "tasks/<pid>/vmas", Doc: "one row per memory mapping of the process", Traced: bpf.Memory, Columns: table.Docs(), Open: openTable, Twin: true, MayBeEmpty: true},
+		{Path: "tasks/<pid>/maps", Traced: bpf.Memory, Doc: "as /proc/<pid>/maps", Open: openMaps, MayBeEmpty: true},
 	},
 }
 

@@ -41,6 +41,15 @@ type taskVmaReader struct {
 	Fsgid        uint32
 	Euid         uint32
 	Hide         uint32
+	CgroupNs     uint32
+	Unused       uint32
+	Task         struct {
+		_          structs.HostLayout
+		Tgid       uint32
+		Tid        uint32
+		NativeTgid uint32
+		NativeTid  uint32
+	}
 }
 
 type taskVmaVmaRecord struct {
@@ -61,9 +70,11 @@ type taskVmaVmaRecord struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	taskVmaMapArgs        = "args"
-	taskVmaMapReaders     = "readers"
-	taskVmaProgVmaRecords = "vma_records"
+	taskVmaMapArgs               = "args"
+	taskVmaMapReaders            = "readers"
+	taskVmaProgVmaRecords        = "vma_records"
+	taskVmaVarRestricted         = "restricted"
+	taskVmaVarUnrestrictedReader = "unrestricted_reader"
 )
 
 // loadTaskVma returns the embedded CollectionSpec for taskVma.
@@ -123,6 +134,8 @@ type taskVmaMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskVmaVariableSpecs struct {
+	Restricted         *ebpf.VariableSpec `ebpf:"restricted"`
+	UnrestrictedReader *ebpf.VariableSpec `ebpf:"unrestricted_reader"`
 }
 
 // taskVmaObjects contains all objects after they have been loaded into the kernel.
@@ -160,6 +173,8 @@ func (m *taskVmaMaps) Close() error {
 //
 // It can be passed to loadTaskVmaObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskVmaVariables struct {
+	Restricted         *ebpf.Variable `ebpf:"restricted"`
+	UnrestrictedReader *ebpf.Variable `ebpf:"unrestricted_reader"`
 }
 
 // taskVmaPrograms contains all programs after they have been loaded into the kernel.

@@ -23,10 +23,48 @@ func (s *system) reader(c fs.Caller) bpf.Reader {
 	var once sync.Once
 	var identity *bpf.Identity
 	var err error
-	return bpf.Reader{UID: c.UID, GID: c.GID, TID: c.TID, Identify: func(ctx context.Context) (*bpf.Identity, error) {
+	shown := c.TID
+	if s.view.OfMount {
+		shown = uint32(os.Getpid())
+	}
+	r := bpf.Reader{UID: c.UID, GID: c.GID, TID: c.TID, Shown: shown, Identify: func(ctx context.Context) (*bpf.Identity, error) {
 		once.Do(func() { identity, err = s.identify(ctx, c) })
 		return identity, err
 	}}
+	r.IDs = func(ctx context.Context) (*bpf.IDs, error) { return s.ids(ctx, r) }
+	return r
+}
+
+// ids are a reader's numbers of users and groups, if they are others than the daemon's.
+func (s *system) ids(ctx context.Context, r bpf.Reader) (*bpf.IDs, error) {
+	identity, err := r.Identify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own, err := s.daemon(ctx)
+	if err != nil || identity.UserNS == own.UserNS || s.view.OfMount {
+		return nil, err
+	}
+	ids := &bpf.IDs{}
+	for name, extents := range map[string]*[]bpf.Extent{"uid_map": &ids.Users, "gid_map": &ids.Groups} {
+		text, err := native.ReadFile(fmt.Sprintf("%d/%s", r.TID, name))
+		if err == nil {
+			*extents, err = bpf.ParseExtents(string(text))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find the reader's user ids: %w", err)
+		}
+	}
+	for name, id := range map[string]*uint32{"overflowuid": &ids.OverflowUser, "overflowgid": &ids.OverflowGroup} {
+		text, err := native.ReadFile("sys/kernel/" + name)
+		if err == nil {
+			_, err = fmt.Sscan(string(text), id)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
 }
 
 // identify finds out who a caller is, who waits for the answer meanwhile.
@@ -47,6 +85,7 @@ func (s *system) identify(ctx context.Context, c fs.Caller) (*bpf.Identity, erro
 	if s.view.OfMount {
 		identity.PIDNS, identity.PIDLevel = own.PIDNS, own.PIDLevel
 		identity.NativeNS, identity.NativeLevel = own.NativeNS, own.NativeLevel
+		identity.CgroupNS = own.CgroupNS
 	}
 	if s.view.HidePID == bpf.ShowPtraceable || s.view.HidePID != bpf.HideNothing && !inGroup(c, identity, s.view.GID) {
 		identity.Hide = uint32(s.view.HidePID)
@@ -86,8 +125,13 @@ func inGroup(c fs.Caller, identity *bpf.Identity, gid uint32) bool {
 // startTraced is start of a file that takes the right to trace its task, or shows
 // more to whom has it.
 func (s *system) startTraced(r bpf.Request, form bpf.Form) (fs.Stream, error) {
-	if r.File.Traced == bpf.AtOpen {
-		if err := task.MayRead(context.Background(), s, r.Params.Reader, *r.Object); err != nil {
+	mayRead := task.MayRead
+	switch r.File.Traced {
+	case bpf.Memory:
+		mayRead = task.MayReadMemory
+		fallthrough
+	case bpf.AtOpen:
+		if err := mayRead(context.Background(), s, r.Params.Reader, *r.Object); err != nil {
 			return nil, err
 		}
 		return start(r, form)

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -49,7 +47,7 @@ func TestMayTrace(t *testing.T) {
 		}
 		animals["the reader"] = r.PID
 		for animal, pid := range animals {
-			number := numberFor(t, r, pid)
+			number := r.NumberOf(t, pid)
 			_, native := r.Do("readlink", fmt.Sprintf("/proc/%s/cwd", number))
 			want := error(nil) // of one that has no directory any more, too
 			switch {
@@ -79,34 +77,3 @@ func TestMayTrace(t *testing.T) {
 		t.Errorf("a process that was born otherwise: %v", err)
 	}
 }
-
-// numberFor is the number that a reader knows a process by: its own procfs names
-// what has the same start and the same innermost number; "" where there is none.
-func numberFor(t *testing.T, r *zoo.Reader, pid int) string {
-	t.Helper()
-	if r.Level == 0 {
-		return strconv.Itoa(pid)
-	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(status), "\nNSpid:\t")
-	line, _, _ := strings.Cut(rest, "\n")
-	numbers := strings.Fields(line)
-	if len(numbers) <= r.Level {
-		return ""
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inner, err := r.Do("read", fmt.Sprintf("/proc/%s/stat", numbers[r.Level]))
-	if err != nil || startOf(inner) != startOf(string(stat)) {
-		return "" // it is in another one of that level
-	}
-	return numbers[r.Level]
-}
-
-// startOf is when a process began, by its stat.
-func startOf(stat string) string { return strings.Fields(stat[strings.LastIndexByte(stat, ')'):])[20] }

@@ -294,3 +294,34 @@ func chroot() {
 	mustBe(unix.Chroot(dir))
 	mustBe(unix.Chdir("/"))
 }
+
+// NumberOf is the number that the reader knows a process by: its own procfs has what
+// began at that time under its number of that level; "" where there is none.
+func (r *Reader) NumberOf(t testing.TB, pid int) string {
+	t.Helper()
+	if r.Level == 0 {
+		return strconv.Itoa(pid)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "\nNSpid:\t")
+	line, _, _ := strings.Cut(rest, "\n")
+	numbers := strings.Fields(line)
+	if len(numbers) <= r.Level {
+		return ""
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := r.Do("read", fmt.Sprintf("/proc/%s/stat", numbers[r.Level]))
+	if err != nil || startOf(inner) != startOf(string(stat)) {
+		return "" // it is in another one of that level
+	}
+	return numbers[r.Level]
+}
+
+// startOf is when a process began, by its stat.
+func startOf(stat string) string { return strings.Fields(stat[strings.LastIndexByte(stat, ')'):])[20] }
