@@ -121,7 +121,7 @@ func (h hierarchies) append(dst []byte, e entry[taskCgroupRecord]) ([]byte, erro
 	for i := 0; ok && i < len(h.ids); i++ {
 		dst = append(dst, h.labels[i]...)
 		at := len(dst)
-		if dst, ok = appendCgroup(dst, places[i].path); ok && h.roots != nil {
+		if dst, ok = appendCgroup(dst, places[i].path); ok && h.roots != nil && !places[i].exiting {
 			dst = relative(dst, at, h.roots[i])
 		}
 		if places[i].deleted && h.ids[i] == 0 {
@@ -143,6 +143,7 @@ type place struct {
 	path    []byte // cgroup items
 	found   bool
 	deleted bool
+	exiting bool
 }
 
 // find sorts a task's cgroups by hierarchy. It reports false where the list is
@@ -168,7 +169,7 @@ func (h hierarchies) find(items []byte) (places [maxHierarchies]place, ok bool) 
 		case it.Kind != itemHierarchy || hierarchy.Id < 0 || i < 0 && hierarchy.Id > 0:
 			return places, false
 		case i >= 0: // the default hierarchy is not shown before it has been mounted
-			places[i] = place{path: items[:n], found: true, deleted: hierarchy.Deleted != 0}
+			places[i] = place{path: items[:n], found: true, deleted: hierarchy.Deleted != 0, exiting: hierarchy.Exiting != 0}
 			found++
 		}
 		items = items[n:]

@@ -86,9 +86,10 @@ static __always_inline void write_hierarchies(struct seq_file *seq, struct css_s
 				break;
 			h.id = BPF_CORE_READ(cgroup, root, hierarchy_id);
 			h.deleted = !(BPF_CORE_READ(cgroup, self.flags) & CSS_ONLINE);
+			h.exiting = h.id && t && t->flags & PF_EXITING;
 			bpf_seq_write(seq, &h, sizeof(h));
 			/* An exiting task is shown in the root of all but the default hierarchy. */
-			kn = h.id && t && t->flags & PF_EXITING ? 0 : BPF_CORE_READ(cgroup, kn);
+			kn = h.exiting ? 0 : BPF_CORE_READ(cgroup, kn);
 			node = BPF_CORE_READ((struct list_head *)node, next);
 		}
 	}

@@ -115,7 +115,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestCgroups(t *testing.T) {
-	hierarchy := func(id int32, deleted uint32) []byte {
+	hierarchy := func(id int32, deleted uint16) []byte {
 		return item(itemHierarchy, taskHierarchyItem{Id: id, Deleted: deleted}, 16)
 	}
 	name := func(s string) []byte {

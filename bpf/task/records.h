@@ -225,7 +225,8 @@ struct cgroup_record {
 struct hierarchy_item {
 	struct item item;
 	s32 id;
-	u32 deleted;
+	u16 deleted;
+	u16 exiting; /* the path is / whatever the root */
 };
 
 struct cmdline_record {

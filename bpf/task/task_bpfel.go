@@ -69,7 +69,8 @@ type taskHierarchyItem struct {
 	_       structs.HostLayout
 	Item    taskItem
 	Id      int32
-	Deleted uint32
+	Deleted uint16
+	Exiting uint16
 }
 
 type taskIdRecord struct {
