@@ -83,14 +83,32 @@ var (
 	}}
 )
 
+// rowFile is a file of a table, with the reader's numbers of users and groups.
+func rowFile(t bpf.Table[row], path, program, doc string) bpf.File {
+	f := t.File(path, program, doc)
+	f.Open = func(r bpf.Request, form bpf.Form) (bpf.Content, error) {
+		reader, err := foreignerOf(r)
+		if err != nil {
+			return nil, err
+		}
+		if reader == nil {
+			return r.Render(program, r.File.As(form))
+		}
+		foreign := bpf.Table[row]{Source: t.Source.Changed(reader.forRow), Columns: t.Columns}
+		if form == bpf.JSON {
+			return r.Render(program, foreign.JSON())
+		}
+		return r.Render(program, foreign.Text())
+	}
+	return f
+}
+
 // allThreads makes the kernel visit a process's threads, not the first alone.
 func allThreads(f bpf.File) bpf.File {
+	open := f.Open
 	f.Open = func(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 		r.Params.PID, r.Params.TID = r.Params.TID, 0
-		if form == bpf.JSON {
-			return r.Render(f.Program, f.JSON)
-		}
-		return r.Render(f.Program, f.Format)
+		return open(r, form)
 	}
 	return f
 }

@@ -43,9 +43,9 @@ var Target = bpf.Target{
 	},
 	Files: slices.Concat(
 		[]bpf.File{
-			processes.File("tasks/table", "process_rows", "one row per process"),
-			threadTable.File("tasks/threads", "thread_rows", "one row per thread"),
-			allThreads(threadsOfProcess.File("tasks/<pid>/threads", "thread_rows", "one row per thread of the process")),
+			rowFile(processes, "tasks/table", "process_rows", "one row per process"),
+			rowFile(threadTable, "tasks/threads", "thread_rows", "one row per thread"),
+			allThreads(rowFile(threadsOfProcess, "tasks/<pid>/threads", "thread_rows", "one row per thread of the process")),
 			{Path: "tasks/<pid>/comm", Doc: "as /proc/<pid>/comm", Program: "name_records", Format: names},
 		},
 		partly(procFiles("stat", "stat_records", "a line each", statText, statText)),
