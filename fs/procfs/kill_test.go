@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,13 +66,11 @@ func kill(t *testing.T, dir string) {
 	defer unix.Unmount(filepath.Join(dir, NativeName), unix.MNT_DETACH)
 	ended := make(chan struct{})
 	var readers sync.WaitGroup
+	var killed atomic.Int32
 	for range 4 {
 		readers.Go(func() {
-			for {
-				names, err := os.ReadDir(dir)
-				if err != nil {
-					return
-				}
+			for killed.Load() == 0 {
+				names, _ := os.ReadDir(dir)
 				for _, e := range names {
 					if _, is := parsePID(e.Name()); is {
 						os.ReadFile(filepath.Join(dir, e.Name(), "stat"))
@@ -87,6 +86,7 @@ func kill(t *testing.T, dir string) {
 		close(ended)
 	}()
 	time.Sleep(100*time.Millisecond + rand.N(200*time.Millisecond))
+	killed.Store(1)
 	server.Process.Kill()
 	select {
 	case <-ended:

@@ -5,7 +5,6 @@ package procfs
 import (
 	"encoding/binary"
 	"slices"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -119,13 +118,4 @@ func (m *Mount) write(out []byte) {
 	default:
 		m.config.Log.Error("write to /dev/fuse", "err", err)
 	}
-}
-
-const maxOpcode = 64
-
-// counters tell what was done, for tests and measurements.
-type counters struct {
-	messages                     [maxOpcode]atomic.Uint64
-	lists, sweeps, stores, grown atomic.Uint64
-	drops, invalidated           atomic.Uint64
 }

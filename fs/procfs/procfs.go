@@ -90,13 +90,12 @@ type Config struct {
 type Mount struct {
 	Dir string
 
-	config  Config
-	native  native
-	dev     int // /dev/fuse
-	server  *fuse.ProtocolServer
-	started time.Time
-	count   counters
-	done    chan struct{}
+	config Config
+	native native
+	dev    int // /dev/fuse
+	server *fuse.ProtocolServer
+	count  counters
+	done   chan struct{}
 
 	ctx     context.Context // until it is unmounted
 	cancel  context.CancelFunc
@@ -156,7 +155,6 @@ func Connect(o fs.ConnectionOptions) (*fs.Connection, error) {
 }
 
 func (m *Mount) connect() {
-	m.started = time.Now()
 	m.server = fuse.NewProtocolServer(newFiles(m), &fuse.MountOptions{
 		MaxWrite:             maxMessage,
 		MaxBackground:        64,

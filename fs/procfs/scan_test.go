@@ -181,8 +181,7 @@ func TestNoReaderSeesWhatIsTooOld(t *testing.T) {
 	if m.count.stores.Load() == 0 || m.count.sweeps.Load() == 0 {
 		t.Error("nothing was swept or pushed")
 	}
-	t.Logf("%d lists, %d sweeps, %d pushed, %d dropped (%d invalidated), %d grown", m.count.lists.Load(), m.count.sweeps.Load(),
-		m.count.stores.Load(), m.count.drops.Load(), m.count.invalidated.Load(), m.count.grown.Load())
+	t.Log(m.Counts())
 }
 
 // quiet waits until the kernel has been told of nothing that it would have to forget.
@@ -281,8 +280,8 @@ func TestIdle(t *testing.T) {
 }
 
 func (m *Mount) total() (n uint64) {
-	for i := range m.count.messages {
-		n += m.count.messages[i].Load()
+	for _, c := range m.Counts() {
+		n += c.N
 	}
-	return n + m.count.stores.Load() + m.count.drops.Load() + m.count.sweeps.Load() + m.count.lists.Load()
+	return n
 }

@@ -4,7 +4,10 @@ package procfs
 
 import (
 	"encoding/binary"
+	"os"
+	"slices"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -98,16 +101,35 @@ func (v *view) drop(p *process, f File) bool {
 		if unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED) != nil {
 			return false
 		}
-		var left unix.Cachestat_t
-		if unix.Cachestat(uint(fd), &unix.CachestatRange{}, &left, 0) != nil {
+		switch left, err := resident(fd); {
+		case err != nil:
 			return false
-		}
-		if left.Cache == 0 {
+		case !left:
 			return true
 		}
 		time.Sleep(wait)
 	}
 	return false
+}
+
+// resident reports whether the kernel has pages of a file, of 1 MiB or less.
+func resident(fd int) (bool, error) {
+	var pages unix.Cachestat_t
+	err := unix.Cachestat(uint(fd), &unix.CachestatRange{}, &pages, 0)
+	if err != unix.ENOSYS { // before Linux 6.5
+		return pages.Cache > 0, err
+	}
+	const length = 1 << 20
+	mapped, err := unix.Mmap(fd, 0, length, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return false, err
+	}
+	defer unix.Munmap(mapped)
+	in := make([]byte, length/os.Getpagesize())
+	if _, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&mapped[0])), length, uintptr(unsafe.Pointer(&in[0]))); errno != 0 {
+		return false, errno
+	}
+	return slices.ContainsFunc(in, func(page byte) bool { return page&1 != 0 }), nil
 }
 
 // size is that of a file to the kernel.
