@@ -25,8 +25,9 @@ func (m *Mount) getAttr(id uint64, out *fuse.Attr) (valid time.Duration, err err
 	case owner == 0:
 		return forever, m.rootAttr(m.nameOf(index), out)
 	case owner >= callerOwner:
-		out.Mode, out.Nlink, out.Ino = unix.S_IFLNK|0o777, 1, inode(id)
-		return forever, nil
+		text, err := m.callerText(uint32(owner&^callerOwner), index)
+		linkAttr(&unix.Stat_t{Ino: inode(id)}, text, out)
+		return forever, err
 	case p == nil:
 		return 0, unix.ESTALE
 	}
@@ -47,7 +48,7 @@ func (m *Mount) getAttr(id uint64, out *fuse.Attr) (valid time.Duration, err err
 	defer unix.Close(dir)
 	f, hot := hotFile(index)
 	if !hot {
-		linkAttr(&st, out)
+		linkAttr(&st, m.textOf(p, index), out)
 		out.Ino = inode(id)
 		return forever, nil
 	}
@@ -79,7 +80,11 @@ func (m *Mount) rootAttr(name string, out *fuse.Attr) error {
 		return err
 	}
 	if m.isLink(name, st.Mode) {
-		linkAttr(&st, out)
+		text, err := m.rootText(name)
+		if err != nil {
+			return err
+		}
+		linkAttr(&st, text, out)
 	} else {
 		fileAttr(&st, 1, out) // of a placeholder: not empty, so that to read it fails
 	}
@@ -104,7 +109,8 @@ func fileAttr(st *unix.Stat_t, size uint64, out *fuse.Attr) {
 }
 
 // linkAttr are those of a link to it, or of it where it is one.
-func linkAttr(st *unix.Stat_t, out *fuse.Attr) {
-	fileAttr(st, 0, out)
+// Kernels before 6.14 cut a text that they keep to the size of the link.
+func linkAttr(st *unix.Stat_t, text []byte, out *fuse.Attr) {
+	fileAttr(st, uint64(len(text)), out)
 	out.Mode, out.Nlink = unix.S_IFLNK|0o777, 1
 }

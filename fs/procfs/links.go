@@ -77,7 +77,11 @@ func (m *Mount) lookupCaller(tid uint32, index uint64, out *fuse.EntryOut) error
 		owner = uint64(pid)
 	}
 	out.NodeId, out.Generation = nodeID(callerOwner|owner, index), generation
-	out.Attr = fuse.Attr{Ino: inode(out.NodeId), Mode: unix.S_IFLNK | 0o777, Nlink: 1}
+	text, err := m.callerText(uint32(owner), index)
+	if err != nil && owner != 0 {
+		return err
+	}
+	linkAttr(&unix.Stat_t{Ino: inode(out.NodeId)}, text, &out.Attr)
 	out.SetAttrTimeout(forever)
 	return nil
 }
@@ -98,7 +102,7 @@ func (m *Mount) readlink(h *fuse.InHeader) ([]byte, error) {
 	case p == nil:
 		return nil, unix.ENOENT
 	case index < firstText:
-		return []byte("../" + NativeName + "/" + strconv.FormatUint(uint64(p.pid), 10) + "/" + m.nameOf(index)), nil
+		return m.textOf(p, index), nil
 	}
 	kind, number := (index-firstText)/texts, (index-firstText)%texts
 	m.mu.Lock()
@@ -116,6 +120,16 @@ func (m *Mount) readlink(h *fuse.InHeader) ([]byte, error) {
 		return nil, err
 	}
 	return nil, unix.ESTALE // it is another text by now: have it looked up again
+}
+
+// textOf is the text of a link of a process, as its look-up found it.
+func (m *Mount) textOf(p *process, index uint64) []byte {
+	if index < firstText {
+		return []byte("../" + NativeName + "/" + strconv.FormatUint(uint64(p.pid), 10) + "/" + m.nameOf(index))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return p.links[(index-firstText)/texts].text
 }
 
 // callerText is the text of self or thread-self of a process or thread.

@@ -122,9 +122,9 @@ func (m *Mount) lookupFile(h *fuse.InHeader, p *process, name string, out *fuse.
 	case index >= firstText:
 		index = m.lookupText(h.Caller, p, index, dir)
 		out.SetEntryTimeout(0)
-		linkAttr(&st, &out.Attr)
+		linkAttr(&st, m.textOf(p, index), &out.Attr)
 	default:
-		linkAttr(&st, &out.Attr)
+		linkAttr(&st, m.textOf(p, index), &out.Attr)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
