@@ -119,15 +119,20 @@ func (s *server) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 }
 
 func (s *server) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	_, caller := request(nil, &in.InHeader)
-	if err := s.quotas.open(caller); err != nil {
-		return s.status("open", s.node(in.NodeId), "", err)
+	ctx, caller := brief(&in.InHeader)
+	n := s.node(in.NodeId)
+	err := n.mayList(ctx, caller)
+	if err == nil {
+		err = s.quotas.open(caller)
+	}
+	if err != nil {
+		return s.status("open", n, "", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handles++
 	out.Fh = s.handles
-	s.dirs[out.Fh] = &listing{dir: s.nodes[in.NodeId].node, by: caller}
+	s.dirs[out.Fh] = &listing{dir: n, by: caller}
 	return fuse.OK
 }
 

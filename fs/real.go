@@ -146,3 +146,16 @@ func (n *Node) OpenReal(ctx context.Context, c Caller, flags uint32) (f *File, e
 	})
 	return f, err
 }
+
+// mayList asks whether the caller may open a directory that is passed through: its
+// mode does not tell all.
+func (n *Node) mayList(ctx context.Context, c Caller) error {
+	if !n.passed() {
+		return nil
+	}
+	f, err := n.OpenReal(ctx, c, unix.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}

@@ -28,8 +28,8 @@ type Comparison struct {
 	Trees, Paths []string
 	// Added are names that directories have behind the kernel's own.
 	Added []string
-	// Texts says that what procfs has links to objects for are links that tell the
-	// same and lead where that leads.
+	// Texts says that Root has directories laid over the kernel's own: links that lead
+	// where their texts do, not to objects.
 	Texts bool
 	// UID and GID are those of the reader, if they are not the caller's.
 	UID, GID uint32
@@ -108,7 +108,7 @@ func (c *Comparison) compare(path string, r *Report) (different, moving []string
 		}
 		switch {
 		case !agreed:
-			if reason := known(path, question, before, got); reason != "" {
+			if reason := c.known(path, question, before, got); reason != "" {
 				r.Excepted[reason]++
 				continue
 			}
