@@ -102,6 +102,9 @@ type Objects struct {
 	// Decode yields the object of each record of a batch, and reports one that
 	// does not decode.
 	Decode func(batch []byte, yield func(Object) bool) error
+	// Within makes the kernel visit those in the directory of a parent, where that is
+	// an object: Decode then tells whose each is.
+	Within func(parent uint32) Params
 	// Narrow makes the kernel visit one object alone, for this program and for
 	// those of the files below Path. Without, what it visits is filtered by key.
 	Narrow func(id uint32) Params
@@ -117,6 +120,8 @@ type Object struct {
 	Name string
 	// UID and GID own the entry.
 	UID, GID uint32
+	// Parent is the object whose directory it is in, of Objects.Within.
+	Parent Key
 }
 
 // A Key tells objects of a target apart.

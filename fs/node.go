@@ -195,6 +195,10 @@ func (n *Node) List(ctx context.Context, c Caller) ([]*Node, error) {
 			}
 		}
 	}
+	if len(nodes) == 0 && n.isReal() {
+		_, err := n.stat(ctx, c) // is it there at all?
+		return nil, err
+	}
 	return nodes, nil
 }
 

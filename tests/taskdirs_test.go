@@ -124,3 +124,30 @@ func TestEndedProcessDirectory(t *testing.T) {
 		}
 	}
 }
+
+// The directory net of a process is of its network namespace, whoever reads.
+func TestNetworkOfProcess(t *testing.T) {
+	m := newMount(t)
+	ns := zoo.NewNetNS(t)
+	ns.TCP(t)
+	ns.UDP(t)
+	ns.Unix(t, t.TempDir())
+	child := exec.Command("sleep", "1000")
+	if err := ns.Do(child.Start); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		child.Process.Kill()
+		child.Wait()
+	})
+	for _, name := range []string{"tcp", "tcp6", "udp", "udp6", "unix", "netlink", "ipv6_route", "dev", "if_inet6", "snmp"} {
+		path := fmt.Sprintf("%d/net/%s", child.Process.Pid, name)
+		persistently(t, func() []string {
+			before := readFile(t, "/proc/"+path)
+			if before == "" {
+				return []string{path + " has nothing to compare"}
+			}
+			return sameSockets(path, before, readFile(t, m.path("tasks/"+path)), readFile(t, "/proc/"+path))
+		})
+	}
+}

@@ -55,6 +55,7 @@ const (
 	callsMapReaders            = "readers"
 	callsProgIdentifyThread    = "identify_thread"
 	callsProgJudge             = "judge"
+	callsVarOfThreads          = "of_threads"
 	callsVarRestricted         = "restricted"
 	callsVarUnrestrictedReader = "unrestricted_reader"
 )
@@ -116,6 +117,7 @@ type callsMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type callsVariableSpecs struct {
+	OfThreads          *ebpf.VariableSpec `ebpf:"of_threads"`
 	Restricted         *ebpf.VariableSpec `ebpf:"restricted"`
 	UnrestrictedReader *ebpf.VariableSpec `ebpf:"unrestricted_reader"`
 }
@@ -153,6 +155,7 @@ func (m *callsMaps) Close() error {
 //
 // It can be passed to loadCallsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type callsVariables struct {
+	OfThreads          *ebpf.Variable `ebpf:"of_threads"`
 	Restricted         *ebpf.Variable `ebpf:"restricted"`
 	UnrestrictedReader *ebpf.Variable `ebpf:"unrestricted_reader"`
 }

@@ -209,12 +209,18 @@ static __always_inline void renumber_kin(s32 *ppid, s32 *pgid, s32 *sid, struct 
 	*sid = shown_nr(t->signal->pids[PIDTYPE_SID], reader);
 }
 
+/*
+ * Set where a program tells about threads and of each what is its own: bpf.Params.Consts.
+ * A file of procfs that is in both directories is made by one program.
+ */
+const volatile _Bool of_threads;
+
 /* The reader, of a process that there is for the reader; 0 for all other tasks. */
 static __always_inline struct reader *reader_of_process(struct task_struct *t)
 {
 	struct reader *reader;
 
-	if (!t || t->pid != t->tgid)
+	if (!t || (t->pid != t->tgid && !of_threads))
 		return 0;
 	reader = reader_of_run();
 	return is_visible(t, reader, 1) ? reader : 0;

@@ -24,7 +24,7 @@ const maxNative = 8 << 20
 // cannot fill a record of. A process that has gone is ESRCH, and so is one whose
 // number another has by now; what is longer than any such file should be is E2BIG.
 func appendNative(dst []byte, key taskTaskKey, file string) ([]byte, error) {
-	dir, stat, err := openDir(key.NativeTgid, key.Start)
+	dir, stat, err := openDir(key.NativeTid, key.Start)
 	if err != nil {
 		return dst, gone(err)
 	}
@@ -35,9 +35,9 @@ func appendNative(dst []byte, key taskTaskKey, file string) ([]byte, error) {
 	return appendFile(dst, dir, file)
 }
 
-// OpenDir opens, by O_PATH, the real directory of a process as the daemon numbers
+// OpenProcess opens, by O_PATH, the real directory of a process as the daemon numbers
 // it: what is opened below it is that process's. It is ENOENT when that has gone.
-func OpenDir(process bpf.Key) (*os.File, error) {
+func OpenProcess(process bpf.Key) (*os.File, error) {
 	dir, _, err := openDir(process.ID, process.Birth)
 	if err == unix.ESRCH {
 		err = unix.ENOENT
@@ -48,8 +48,28 @@ func OpenDir(process bpf.Key) (*os.File, error) {
 	return os.NewFile(uintptr(dir), "process"), nil
 }
 
-// openDir is OpenDir of the process that began then, and returns its stat, which
-// tells so.
+// OpenThread is OpenProcess of the directory that a thread has below its process's.
+func OpenThread(thread bpf.Key) (*os.File, error) {
+	dir, err := OpenProcess(thread)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	fd, err := unix.Openat(int(dir.Fd()), threadFile(thread.ID, ""), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "thread"), nil
+}
+
+// threadFile is the path of a thread's file below its process's directory.
+func threadFile(tid uint32, name string) string {
+	return "task/" + strconv.FormatUint(uint64(tid), 10) + "/" + name
+}
+
+// openDir opens the directory of the task that began then, and returns the stat that
+// tells so. Of a thread it is that of a process, which procfs finds though it does
+// not list it: what is the thread's alone is that there too.
 func openDir(pid uint32, start uint64) (dir int, stat []byte, err error) {
 	dir, err = native.Openat(strconv.FormatUint(uint64(pid), 10), unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {

@@ -19,14 +19,23 @@ type text[T any] func(dst []byte, e entry[T]) ([]byte, error)
 // that is all of it.
 type rendering[T any] func(dst []byte, e entry[T]) ([]byte, bool)
 
-// orNative makes a text of a rendering: the real file, of that name, where the
-// record has not all of it.
-func orNative[T any](name string, render rendering[T]) text[T] {
+// A nativeFile is the path of a task's real file below its process's directory.
+type nativeFile func(*taskTaskKey) string
+
+func ofProcess(name string) nativeFile { return func(*taskTaskKey) string { return name } }
+
+func ofThread(name string) nativeFile {
+	return func(key *taskTaskKey) string { return threadFile(key.NativeTid, name) }
+}
+
+// orNative makes a text of a rendering: the real file where the record has not all
+// of it.
+func orNative[T any](render rendering[T], name nativeFile) text[T] {
 	return func(dst []byte, e entry[T]) ([]byte, error) {
 		start := len(dst)
 		dst, known := render(dst, e)
 		if !known {
-			return appendNative(dst[:start], *e.key(), name)
+			return appendNative(dst[:start], *e.key(), name(e.key()))
 		}
 		return dst, nil
 	}
@@ -34,30 +43,35 @@ func orNative[T any](name string, render rendering[T]) text[T] {
 
 // recordFiles are procFiles of a rendering of the program of their name.
 func recordFiles[T any](name, doc string, render rendering[T], all func(one text[T]) text[T]) []bpf.File {
-	one := orNative(name, render)
-	return procFiles(name, name+"_records", doc, one, all(one))
+	one := orNative(render, ofProcess(name))
+	return procFiles(name, name+"_records", doc, one, orNative(render, ofThread(name)), all(one))
 }
 
-// procFiles are the two files with a name of procfs: that of one process, which
-// has the bytes of procfs, and that of all.
-func procFiles[T any](name, program, doc string, one, all text[T]) []bpf.File {
+// procFiles are the files with a name of procfs: that of one process and that of one
+// thread, which have the bytes of procfs, and that of all processes.
+func procFiles[T any](name, program, doc string, one, thread, all text[T]) []bpf.File {
 	return []bpf.File{
 		{Path: "tasks/" + name, Doc: "every process's " + name + ", " + doc, Program: program, Format: source[T]().Texts(all)},
 		{Path: "tasks/<pid>/" + name, Doc: "as /proc/<pid>/" + name, Program: program, Format: source[T]().Texts(one)},
+		{Path: "tasks/<pid>/task/<tid>/" + name, Doc: "as /proc/<pid>/task/<tid>/" + name, Program: program, Format: source[T]().Texts(thread)},
 	}
 }
 
 // onlyOwner makes files of which procfs tells only the owner who may trace the
 // process. That of all processes is everybody's: the program leaves out the others.
 func onlyOwner(files []bpf.File) []bpf.File {
-	one := &files[1]
-	one.Mode, one.Traced = 0o400, bpf.AtReads
+	for i := range files[1:] {
+		one := &files[1+i]
+		one.Mode, one.Traced = 0o400, bpf.AtReads
+	}
 	return files
 }
 
 // partly makes files that show not all of themselves to whom may not trace the process.
 func partly(files []bpf.File) []bpf.File {
-	files[1].Traced = bpf.InReads
+	for i := range files[1:] {
+		files[1+i].Traced = bpf.InReads
+	}
 	return files
 }
 

@@ -55,6 +55,7 @@ struct id_record {
 	struct task_key key;
 	u32 euid;
 	u32 egid;
+	u64 process_start; /* of the first thread */
 };
 
 struct name_record {

@@ -26,7 +26,7 @@ func appendStat(dst []byte, e entry[taskStatRecord]) ([]byte, bool) {
 		hideAddresses(e.rec)
 	}
 	utime, stime := t.Times.adjust()
-	dst = strconv.AppendUint(dst, uint64(t.Key.Tgid), 10)
+	dst = strconv.AppendUint(dst, uint64(t.Key.Tid), 10)
 	dst = append(dst, " ("...)
 	dst = appendName(dst, &t.Comm, e.kthread)
 	dst = append(dst, ") "...)

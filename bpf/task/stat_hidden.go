@@ -23,17 +23,19 @@ func hideAddresses(r *taskStatRecord) {
 
 // statText is the text of stat. Where it is the real file's, which is written for the
 // daemon, it is amended for the reader.
-func statText(dst []byte, e entry[taskStatRecord]) ([]byte, error) {
-	start := len(dst)
-	dst, known := appendStat(dst, e)
-	if known {
-		return dst, nil
+func statText(name nativeFile) text[taskStatRecord] {
+	return func(dst []byte, e entry[taskStatRecord]) ([]byte, error) {
+		start := len(dst)
+		dst, known := appendStat(dst, e)
+		if known {
+			return dst, nil
+		}
+		dst, err := appendNative(dst[:start], *e.key(), name(e.key()))
+		if t := &e.rec.Task; err == nil && (t.Untraced != 0 || t.Key.Tid != t.Key.NativeTid) {
+			dst = append(dst[:start], amendStat(dst[start:], e.rec)...)
+		}
+		return dst, err
 	}
-	dst, err := appendNative(dst[:start], *e.key(), "stat")
-	if t := &e.rec.Task; err == nil && (t.Untraced != 0 || t.Key.Tgid != t.Key.NativeTgid) {
-		dst = append(dst[:start], amendStat(dst[start:], e.rec)...)
-	}
-	return dst, err
 }
 
 // amendStat puts the reader's numbers of tasks into a line of stat, and takes out
@@ -59,7 +61,7 @@ func amendStat(line []byte, r *taskStatRecord) []byte {
 			}
 		}
 	}
-	amended := append(strconv.AppendUint(nil, uint64(t.Key.Tgid), 10), name...)
+	amended := append(strconv.AppendUint(nil, uint64(t.Key.Tid), 10), name...)
 	for _, f := range fields {
 		amended = append(append(amended, ' '), f...)
 	}

@@ -60,17 +60,18 @@ static __always_inline void write_id(struct seq_file *seq, struct task_struct *t
 	START_RECORD(&r, t, reader);
 	r.euid = t->real_cred->euid.val;
 	r.egid = t->real_cred->egid.val;
+	r.process_start = t->group_leader->start_boottime;
 	bpf_seq_write(seq, &r, sizeof(r));
 }
 
-/* One record for each process: what a directory of processes lists. */
+/* One record for each process, or thread: what a directory of them lists. */
 SEC("iter/task")
 int id_records(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
 	struct reader *reader = reader_of_run();
 
-	if (!t || t->pid != t->tgid || !is_visible(t, reader, 0))
+	if (!t || (t->pid != t->tgid && !of_threads) || !is_visible(t, reader, 0))
 		return 0;
 	write_id(ctx->meta->seq, t, reader);
 	return 0;
@@ -228,7 +229,7 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 		r.ppid = t->real_parent->tgid;
 		r.pgid = pid_nr(sig->pids[PIDTYPE_PGID]);
 		r.sid = pid_nr(sig->pids[PIDTYPE_SID]);
-		if (shows_group_exit_code(t) && sig->flags & (SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED))
+		if (!of_threads && shows_group_exit_code(t) && sig->flags & (SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED))
 			r.exit_code = sig->group_exit_code;
 		sets = old_signals(t->sighand);
 		r.sig_ignored = sets.ignored;
@@ -237,7 +238,7 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 	renumber_kin(&r.ppid, &r.pgid, &r.sid, t, reader);
 	if (restricted && r.tpgid > 0 && reader->pid_level)
 		r.tpgid = shown_nr(tty_pgrp(sig->tty), reader);
-	r.incomplete = sum_threads(&sums, &r.times, t, 1);
+	r.incomplete = sum_threads(&sums, &r.times, t, !of_threads);
 	r.min_flt = sums.min_flt;
 	r.maj_flt = sums.maj_flt;
 	r.gtime = sums.gtime;
@@ -252,7 +253,7 @@ static __always_inline void write_stat_task(struct seq_file *seq, struct task_st
 	r.static_prio = t->static_prio;
 	r.sig_pending = t->pending.signal.sig[0] & 0x7fffffff;
 	r.sig_blocked = t->blocked.sig[0] & 0x7fffffff;
-	r.wchan = r.threads < 2 && r.state;
+	r.wchan = (r.threads < 2 || of_threads) && r.state;
 	if (r.wchan && wchan_is_unwound(t))
 		r.incomplete = 1;
 	r.exit_signal = t->exit_signal;
@@ -287,7 +288,7 @@ static __always_inline void write_stat_mm(struct seq_file *seq, struct task_stru
 	bpf_seq_write(seq, &r, sizeof(r));
 }
 
-/* What do_task_stat() of fs/proc/array.c prints, of a whole process; traced: for a reader who may trace it. */
+/* What do_task_stat() of fs/proc/array.c prints; traced: for a reader who may trace it. */
 static __always_inline void write_stat(struct seq_file *seq, struct task_struct *t, struct reader *reader, u32 kind, _Bool traced)
 {
 	load_early(t);

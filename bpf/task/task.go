@@ -47,12 +47,13 @@ var Target = bpf.Target{
 			rowFile(threadTable, "tasks/threads", "thread_rows", "one row per thread"),
 			allThreads(rowFile(threadsOfProcess, "tasks/<pid>/threads", "thread_rows", "one row per thread of the process")),
 			{Path: "tasks/<pid>/comm", Doc: "as /proc/<pid>/comm", Program: "name_records", Format: names},
+			{Path: "tasks/<pid>/task/<tid>/comm", Doc: "as /proc/<pid>/task/<tid>/comm", Program: "name_records", Format: names},
 		},
-		partly(procFiles("stat", "stat_records", "a line each", statText, statText)),
+		partly(procFiles("stat", "stat_records", "a line each", statText(ofProcess("stat")), statText(ofThread("stat")), statText(ofProcess("stat")))),
 		recordFiles("statm", numberedForm, appendStatm, numbered),
 		statusFiles(recordFiles("status", headedForm, appendStatus, headed), headed),
 		procFiles("cmdline", "cmdline_records", numberedForm+"; newline and backslash in it are octal-escaped, "+
-			"and - stands for arguments that cannot be read at once", cmdline, appendCmdlineRow),
+			"and - stands for arguments that cannot be read at once", cmdline, cmdline, appendCmdlineRow),
 		onlyOwner(recordFiles("io", headedForm, appendIO, headed)),
 		recordFiles("limits", headedForm, appendLimits, headed),
 		cgroupFiles,
@@ -61,15 +62,24 @@ var Target = bpf.Target{
 		Path: "tasks/<pid>", Doc: "one directory per process",
 		Program: "id_records", Decode: source[taskIdRecord]().Objects(describe), PerPIDNS: true,
 		Narrow: func(id uint32) bpf.Params { return bpf.Params{TID: id} },
+	}, {
+		Path: "tasks/<pid>/task/<tid>", Doc: "one directory per thread",
+		Program: "id_records", Decode: source[taskIdRecord]().Objects(describe), PerPIDNS: true,
+		Narrow: func(id uint32) bpf.Params { return bpf.Params{TID: id, Consts: ofThreads} },
+		Within: func(process uint32) bpf.Params { return bpf.Params{PID: process, Consts: ofThreads} },
 	}},
 }
+
+// ofThreads makes programs tell about threads.
+var ofThreads = map[string]any{"of_threads": true}
 
 var names = source[taskNameRecord]().Lines(func(dst []byte, e entry[taskNameRecord]) []byte {
 	return append(appendName(dst, &e.rec.Comm, e.kthread), '\n')
 })
 
-// describe gives a process the number that the reader knows it by as its name.
+// describe gives a task the number that the reader knows it by as its name.
 func describe(e entry[taskIdRecord], o *bpf.Object) {
+	o.Parent = bpf.Key{ID: e.rec.Key.NativeTgid, Birth: e.rec.ProcessStart}
 	o.UID, o.GID = e.rec.Euid, e.rec.Egid
 	if key := &e.rec.Key; key.Tid != key.NativeTid {
 		o.Name = strconv.FormatUint(uint64(key.Tid), 10)

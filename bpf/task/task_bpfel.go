@@ -74,11 +74,12 @@ type taskHierarchyItem struct {
 }
 
 type taskIdRecord struct {
-	_    structs.HostLayout
-	Item taskItem
-	Key  taskTaskKey
-	Euid uint32
-	Egid uint32
+	_            structs.HostLayout
+	Item         taskItem
+	Key          taskTaskKey
+	Euid         uint32
+	Egid         uint32
+	ProcessStart uint64
 }
 
 type taskIdentityRecord struct {
@@ -398,6 +399,7 @@ const (
 	taskProgStatusRecords     = "status_records"
 	taskProgSweepRecords      = "sweep_records"
 	taskProgThreadRows        = "thread_rows"
+	taskVarOfThreads          = "of_threads"
 	taskVarRestricted         = "restricted"
 	taskVarUnrestrictedReader = "unrestricted_reader"
 )
@@ -475,6 +477,7 @@ type taskMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type taskVariableSpecs struct {
+	OfThreads          *ebpf.VariableSpec `ebpf:"of_threads"`
 	Restricted         *ebpf.VariableSpec `ebpf:"restricted"`
 	UnrestrictedReader *ebpf.VariableSpec `ebpf:"unrestricted_reader"`
 }
@@ -516,6 +519,7 @@ func (m *taskMaps) Close() error {
 //
 // It can be passed to loadTaskObjects or ebpf.CollectionSpec.LoadAndAssign.
 type taskVariables struct {
+	OfThreads          *ebpf.Variable `ebpf:"of_threads"`
 	Restricted         *ebpf.Variable `ebpf:"restricted"`
 	UnrestrictedReader *ebpf.Variable `ebpf:"unrestricted_reader"`
 }

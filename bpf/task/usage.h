@@ -48,8 +48,12 @@ int io_records(struct bpf_iter__task *ctx)
 		return 0;
 	START_RECORD(&r, t, reader);
 	if (bpf_core_field_exists(t->ioac.rchar) && bpf_core_field_exists(t->ioac.read_bytes)) {
-		add_io(&r, &t->signal->ioac);
-		r.incomplete = each_thread(t, add_io_of_thread, add_io_of_listed_thread, &r);
+		if (of_threads) {
+			add_io(&r, &t->ioac);
+		} else {
+			add_io(&r, &t->signal->ioac);
+			r.incomplete = each_thread(t, add_io_of_thread, add_io_of_listed_thread, &r);
+		}
 	} else {
 		r.incomplete = 1;
 	}

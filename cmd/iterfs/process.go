@@ -3,77 +3,139 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
-	"path"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/bpf/task"
 	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/fs/rights"
 	"github.com/iterfs/iterfs/native"
 )
 
-// processDir is the directory of a process.
-const processDir = "tasks/<pid>"
-
-// nativeDirs are the directories that are laid over one of procfs.
-var nativeDirs = []string{processDir}
+// processDirs are the directories of processes and threads, each of which is laid
+// over the real one.
+var processDirs = map[string]func(bpf.Key) (*os.File, error){
+	"tasks/<pid>":            task.OpenProcess,
+	"tasks/<pid>/task/<tid>": task.OpenThread,
+}
 
 // fromIterators are the names of procfs in these directories that iterators make.
 // All others that the kernel lists there, today or in future, are the real files,
-// directories and links; names that it does not list stand behind them.
+// directories and links; what the tree has beyond procfs stands behind them.
 var fromIterators = []string{
 	"stat", "statm", "status", "comm", "cmdline", "io", "limits", "cgroup", "maps",
+	"task", "net", "net/tcp", "net/tcp6", "net/udp", "net/udp6", "net/unix", "net/netlink", "net/ipv6_route",
 }
 
 // isReal reports whether a path is that of a name of procfs.
-func isReal(name string) bool {
-	for _, dir := range nativeDirs {
-		if path.Dir(name) == dir {
-			return slices.Contains(fromIterators, path.Base(name))
+func isReal(path string) bool {
+	for dir := range processDirs {
+		if name, below := strings.CutPrefix(path, dir+"/"); below && slices.Contains(fromIterators, name) {
+			return true
 		}
 	}
 	return false
 }
 
-// nativeOf is the fs.Entry.Native of a directory of objects; nil of others.
-func nativeOf(dir string) func(context.Context, fs.Request) (*fs.Native, error) {
-	if !slices.Contains(nativeDirs, dir) {
+// processEntries are the directories in that of a process or thread that the tree has
+// entries in, and the files of net: of the network namespace of the process.
+func (s *system) processEntries(dir string) []fs.Entry {
+	if processDirs[dir] == nil {
 		return nil
 	}
-	return func(_ context.Context, r fs.Request) (*fs.Native, error) {
-		key := key(r)
-		dir, err := task.OpenDir(*key)
+	entries := []fs.Entry{{Path: dir + "/net", Dir: true, Real: true}}
+	if dir == "tasks/<pid>" {
+		entries = append(entries, fs.Entry{Path: dir + "/task", Dir: true, Real: true})
+	}
+	for _, t := range s.present {
+		for _, f := range t.Files {
+			if path := dir + "/" + f.Path; f.PerNetNS && isReal(path) {
+				entries = append(entries, fs.Entry{Path: path, Real: true, Open: s.openOfNetwork(t, &f, processDirs[dir])})
+			}
+		}
+	}
+	return entries
+}
+
+// openOfNetwork makes the Open of a file that tells of a process's network namespace.
+func (s *system) openOfNetwork(t *bpf.Target, f *bpf.File, open func(bpf.Key) (*os.File, error)) func(context.Context, fs.Request) (fs.Stream, error) {
+	return func(_ context.Context, r fs.Request) (fs.Stream, error) {
+		dir, err := open(*key(r))
 		if err != nil {
 			return nil, err
 		}
-		return &fs.Native{Dir: dir, As: func(c fs.Caller, write bool, f func() error) error { return as(c, key.ID, write, f) }}, nil
+		defer dir.Close()
+		fd, err := unix.Openat(int(dir.Fd()), "ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, err
+		}
+		ns := os.NewFile(uintptr(fd), "net")
+		defer ns.Close()
+		request := bpf.Request{System: s, Target: t, File: f, Reader: s.reader(r.Caller)}
+		request.Params = bpf.Params{NetNS: ns, Reader: request.Reader.Identify}
+		return request.Start(bpf.Text)
 	}
 }
 
-// as calls f, which acts on a real file of a process, with the rights of a caller.
-func as(c fs.Caller, pid uint32, write bool, f func() error) error {
+// nativeOf is the fs.Entry.Native of a directory of objects; nil of others.
+func (s *system) nativeOf(dir string) func(context.Context, fs.Request) (*fs.Native, error) {
+	open := processDirs[dir]
+	if open == nil {
+		return nil
+	}
+	return func(ctx context.Context, r fs.Request) (*fs.Native, error) {
+		key := *key(r)
+		dir, err := open(key)
+		if err != nil {
+			return nil, err
+		}
+		return &fs.Native{Dir: dir, As: func(c fs.Caller, write bool, f func() error) error { return s.as(c, key, write, f) }}, nil
+	}
+}
+
+// as calls f, which acts on a real file of a task, with the rights of a caller.
+func (s *system) as(c fs.Caller, o bpf.Key, write bool, f func() error) error {
+	all, err := rights.All(rights.Task(c))
+	foreign := err == rights.ErrForeign
 	switch {
 	case c.TID == 0:
 		return errInvisible
-	case !write && isThread(c.TID, pid):
+	case err != nil && !foreign:
+		return err
+	case all:
+		return f()
+	case !write && isThread(c.TID, o.ID):
 		return f() // whoever reads of himself is not asked
-	case int(pid) == os.Getpid():
-		// The kernel does not ask the daemon's own threads, whatever their rights.
-		if all, err := rights.All(rights.Task(c)); err != nil || !all {
-			return cmp.Or(err, error(unix.EACCES))
-		}
 	}
-	return rights.As(rights.Task(c), f)
+	daemon := isThread(uint32(os.Getpid()), o.ID)
+	if !foreign && !daemon {
+		return rights.As(rights.Task(c), f)
+	}
+	// The kernel cannot be asked: of one who has rights in another user namespace
+	// alone, or about the daemon, to whom its own threads may do everything.
+	err = s.mayTrace(context.Background(), c, o)
+	switch {
+	case err != nil && daemon:
+		return err
+	case err != nil:
+		return rights.Bare(nobody, nobody, f)
+	case write:
+		return rights.Bare(c.UID, c.GID, f)
+	}
+	return f()
 }
 
-// isThread reports whether a thread is one of a process.
-func isThread(tid, pid uint32) bool {
-	_, err := native.Stat(fmt.Sprintf("%d/task/%d", pid, tid))
+// nobody is a user whom nothing belongs to.
+const nobody = 1<<32 - 2
+
+// isThread reports whether a thread is one of the process of another.
+func isThread(tid, other uint32) bool {
+	_, err := native.Stat(fmt.Sprintf("%d/task/%d", other, tid))
 	return err == nil
 }

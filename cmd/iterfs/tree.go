@@ -80,7 +80,8 @@ func (s *system) tree(more ...fs.Entry) (*fs.Tree, error) {
 	for _, t := range s.present {
 		for _, o := range t.Objects {
 			objects := s.objects(t, &o)
-			entries = append(entries, fs.Entry{Path: o.Path, Objects: objects, Native: nativeOf(o.Path)})
+			entries = append(entries, fs.Entry{Path: o.Path, Objects: objects, Native: s.nativeOf(o.Path)})
+			entries = append(entries, s.processEntries(o.Path)...)
 			entries = append(entries, s.iterEntriesOf(o.Path, objects)...)
 		}
 		for _, f := range t.Files {
@@ -129,8 +130,10 @@ func (s *system) objectsFor(ctx context.Context, t *bpf.Target, o *bpf.Objects, 
 				return
 			}
 			if err == nil {
-				err = o.Decode(batch, func(o bpf.Object) bool {
-					more = yield(object(o), nil)
+				err = o.Decode(batch, func(found bpf.Object) bool {
+					if o.Within == nil || parent == nil || found.Parent == *parent {
+						more = yield(object(found), nil)
+					}
 					return more
 				})
 			}
@@ -149,13 +152,16 @@ func (s *system) runObjects(ctx context.Context, t *bpf.Target, o *bpf.Objects, 
 		return o.Run(s, t, parent, want)
 	}
 	var params bpf.Params
+	if o.Within != nil && parent != nil {
+		params = o.Within(parent.ID)
+	}
 	if want != "" {
 		id, err := strconv.ParseUint(want, 10, 32)
 		if err != nil {
 			return nil, nil
 		}
 		if o.Narrow != nil {
-			if params, err = s.narrow(ctx, o, reader, uint32(id)); err != nil {
+			if err = s.narrow(ctx, o, reader, uint32(id), &params); err != nil {
 				return nil, err
 			}
 		}
@@ -166,14 +172,15 @@ func (s *system) runObjects(ctx context.Context, t *bpf.Target, o *bpf.Objects, 
 
 // narrow makes the kernel visit the object of a name alone, if it can be told which
 // that is: a reader in another pid namespace has other numbers.
-func (s *system) narrow(ctx context.Context, o *bpf.Objects, reader bpf.Identify, id uint32) (bpf.Params, error) {
+func (s *system) narrow(ctx context.Context, o *bpf.Objects, reader bpf.Identify, id uint32, p *bpf.Params) error {
 	if o.PerPIDNS {
 		identity, err := reader(ctx)
 		if err != nil || !identity.IsNative() {
-			return bpf.Params{}, err
+			return err
 		}
 	}
-	return o.Narrow(id), nil
+	*p = o.Narrow(id)
+	return nil
 }
 
 func object(o bpf.Object) fs.Object {
@@ -230,17 +237,18 @@ func (s *system) narrowing(path string) func(uint32) bpf.Params {
 	return nil
 }
 
-// directory finds the objects whose directories a path leads through, whichever
-// target they are of.
-func (s *system) directory(path string) (*bpf.Target, *bpf.Objects) {
+// directory finds the innermost objects whose directories a path leads through,
+// whichever target they are of.
+func (s *system) directory(path string) (target *bpf.Target, innermost *bpf.Objects) {
 	for _, t := range s.present {
 		for i := range t.Objects {
-			if strings.HasPrefix(path, t.Objects[i].Path+"/") {
-				return t, &t.Objects[i]
+			o := &t.Objects[i]
+			if strings.HasPrefix(path, o.Path+"/") && (innermost == nil || len(o.Path) > len(innermost.Path)) {
+				target, innermost = t, o
 			}
 		}
 	}
-	return nil, nil
+	return target, innermost
 }
 
 // Exists asks the generator of the directory that a path leads through.

@@ -61,6 +61,15 @@ func As(t Task, f func() error) error {
 	if err != nil {
 		return err
 	}
+	return onOwnThread(t, groups, caps, f)
+}
+
+// Bare calls f as a user without further groups and without any capability.
+func Bare(uid, gid uint32, f func() error) error {
+	return onOwnThread(Task{UID: uid, GID: gid}, nil, capabilities{}, f)
+}
+
+func onOwnThread(t Task, groups []uint32, caps capabilities, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread dies
