@@ -67,6 +67,31 @@ func TestItersOfTasks(t *testing.T) {
 	}
 }
 
+// The directory of a thread runs a program for that thread alone.
+func TestItersOfThreads(t *testing.T) {
+	if !canNarrow(t) {
+		t.Skip("before Linux 6.1 no iterator visits a single thread")
+	}
+	m := newMount(t)
+	pid := zoo.One(t, "threads")
+	m.mustPut(t, "bpf_map", "task", "task_file")
+	for _, tid := range list(t, fmt.Sprintf("/proc/%d/task", pid)) {
+		real := fmt.Sprintf("/proc/%d/task/%s/", pid, tid)
+		dir := fmt.Sprintf("tasks/%d/task/%s/iters/", pid, tid)
+		if names := list(t, m.path(dir)); !slices.Equal(names, []string{"task", "task_file"}) {
+			t.Errorf("%s has %q", dir, names)
+		}
+		want := fmt.Sprintf("    tgid      gid\n%8d %8s %s    === END ===\n", pid, tid, readFile(t, real+"comm"))
+		if got := m.read(t, dir+"task/dump_task"); got != want {
+			t.Errorf("%stask/dump_task is\n%swant\n%s", dir, got, want)
+		}
+		files := strings.Count(m.read(t, dir+"task_file/dump_task_file"), fmt.Sprintf("%8d %8s ", pid, tid))
+		if want := len(list(t, real+"fd")); files != want {
+			t.Errorf("%d files of thread %s, want %d", files, tid, want)
+		}
+	}
+}
+
 // A process that has gone is ESRCH, not a process without anything.
 func TestItersOfGoneTask(t *testing.T) {
 	if !canNarrow(t) {

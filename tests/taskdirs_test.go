@@ -69,6 +69,19 @@ func TestThreadSelf(t *testing.T) {
 	}
 }
 
+// A thread is found in the directory of its own process, by its number.
+func TestThreadDirectories(t *testing.T) {
+	m := newMount(t)
+	pid := zoo.One(t, "threads")
+	for _, name := range []string{strconv.Itoa(os.Getpid()), "1", "0", "01", "-1", "x", "4294967297", "0" + strconv.Itoa(pid)} {
+		path := fmt.Sprintf("%d/task/%s", pid, name)
+		_, want := os.Stat("/proc/" + path)
+		if _, err := os.Stat(m.path("tasks/" + path)); !errors.Is(want, unix.ENOENT) || !errors.Is(err, unix.ENOENT) {
+			t.Errorf("%s: %v, in procfs %v", path, err, want)
+		}
+	}
+}
+
 // A process that ends takes its names along; what was open tells of it, as natively.
 func TestEndedProcessDirectory(t *testing.T) {
 	m := newMount(t)

@@ -41,6 +41,7 @@ type manual struct {
 	Commands      []manualCommand
 	Options       []option
 	Files         []bpf.File
+	ProcessFiles  []string
 	Tables        []manualTable
 }
 
@@ -62,7 +63,7 @@ func (m *manual) addTable(f bpf.File) {
 }
 
 func newManual() (m manual) {
-	m.Date, m.Version = manualDate, release
+	m.Date, m.Version, m.ProcessFiles = manualDate, release, fromIterators
 	m.Options = mountOptions
 	for _, c := range rootCommand().Commands() {
 		if !c.IsAvailableCommand() {
@@ -102,7 +103,7 @@ func describe(c *cobra.Command) manualCommand {
 func TestDocs(t *testing.T) {
 	// What Markdown or a table of it would take for its own.
 	plain := strings.NewReplacer("<", `\<`, ">", `\>`, "|", `\|`, "*", `\*`)
-	source, err := template.New("docs").Funcs(template.FuncMap{"plain": plain.Replace}).ParseGlob("../../docs/*.tmpl")
+	source, err := template.New("docs").Funcs(template.FuncMap{"plain": plain.Replace, "join": strings.Join}).ParseGlob("../../docs/*.tmpl")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ var processDirs = map[string]func(bpf.Key) (*os.File, error){
 // directories and links; what the tree has beyond procfs stands behind them.
 var fromIterators = []string{
 	"stat", "statm", "status", "comm", "cmdline", "io", "limits", "cgroup", "maps",
-	"task", "net", "net/tcp", "net/tcp6", "net/udp", "net/udp6", "net/unix", "net/netlink", "net/ipv6_route",
+	"net/tcp", "net/tcp6", "net/udp", "net/udp6", "net/unix", "net/netlink", "net/ipv6_route",
 }
 
 // isReal reports whether a path is that of a name of procfs.

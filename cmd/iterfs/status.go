@@ -91,7 +91,10 @@ the table NAME with a JSON object a line. Other files are as in procfs.
 			}
 		}
 	}
+	entry("tasks/<pid>/...", "all else in /proc/<pid>, passed through with the reader's rights; in task/<tid>/ likewise")
+	entry("tasks/<pid>/net/...", "those of net that have names of procfs, of the process's network namespace")
 	entry("tasks/self", "the reader's process")
+	entry("tasks/thread-self", "the reader's thread, in the directory of its process")
 	entry("proc/", "a drop-in for /proc, where the tree is mounted")
 	entry("select/README", "any kernel field by name: how to ask")
 	entry("select/<target>/<field>,...", "a table of these fields; where/, count/ and sum/ are conditions and groups")
