@@ -72,7 +72,14 @@ func Bare(uid, gid uint32, f func() error) error {
 func onOwnThread(t Task, groups []uint32, caps capabilities, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread dies
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			// The first thread cannot end. While it is held here, the next is another.
+			done <- onOwnThread(t, groups, caps, f)
+			runtime.UnlockOSThread()
+			return
+		}
+		// Never unlocked: the thread dies.
 		if err := become(t, groups, caps); err != nil {
 			done <- fmt.Errorf("take on the caller's rights: %w", err)
 			return
