@@ -26,7 +26,7 @@ func mount(dir string, c Config) (*Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	connection, err := Connect(fs.ConnectionOptions{})
+	connection, err := Connect(fs.ConnectionOptions{AllowOther: c.AllowOther})
 	if err != nil {
 		return nil, err
 	}
@@ -175,4 +175,30 @@ func names(t testing.TB, dir string) (names []string) {
 		t.Fatal(err)
 	}
 	return names
+}
+
+// What may not be kept, or not be shown to all, is left to the native procfs.
+func TestLeftToTheNativeProcfs(t *testing.T) {
+	pid := os.Getpid()
+	for name, test := range map[string]struct {
+		change func(*Config)
+		links  []File
+	}{
+		"live":          {func(c *Config) { c.Freshness = 0 }, []File{Stat, Status, Statm, Cmdline}},
+		"other users":   {func(c *Config) { c.AllowOther = true }, []File{Stat}},
+		"neither, kept": {nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := mounted(t, test.change)
+			for f := range NumHot {
+				text, err := os.Readlink(m.path(pid, f.String()))
+				if is := err == nil; is != slices.Contains(test.links, f) {
+					t.Errorf("%v: a link: %v", f, is)
+				} else if is && text != fmt.Sprintf("../%s/%d/%v", NativeName, pid, f) {
+					t.Errorf("%v leads to %s", f, text)
+				}
+				readFile(t, m.path(pid, f.String()))
+			}
+		})
+	}
 }

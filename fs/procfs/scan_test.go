@@ -285,3 +285,31 @@ func (m *Mount) total() (n uint64) {
 	}
 	return n
 }
+
+func TestResident(t *testing.T) {
+	m := mounted(t, nil)
+	f, err := os.Open(m.path(os.Getpid(), "stat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, want := range []bool{false, true, false} {
+		if want {
+			m.mu.Lock()
+			m.hold() // no page is dropped meanwhile
+			m.mu.Unlock()
+			m.dropping.Lock()
+			readAt(t, f)
+		}
+		for name, resident := range map[string]func(int) (bool, error){"cachestat": resident, "mincore": residentMapped} {
+			if got, err := resident(int(f.Fd())); got != want || err != nil && err != unix.ENOSYS {
+				t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+			}
+		}
+		if want {
+			m.dropping.Unlock()
+			m.release()
+			m.quiet(t)
+		}
+	}
+}

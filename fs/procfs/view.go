@@ -116,9 +116,14 @@ func (v *view) drop(p *process, f File) bool {
 func resident(fd int) (bool, error) {
 	var pages unix.Cachestat_t
 	err := unix.Cachestat(uint(fd), &unix.CachestatRange{}, &pages, 0)
-	if err != unix.ENOSYS { // before Linux 6.5
-		return pages.Cache > 0, err
+	if err == unix.ENOSYS {
+		return residentMapped(fd)
 	}
+	return pages.Cache > 0, err
+}
+
+// residentMapped is resident before Linux 6.5.
+func residentMapped(fd int) (bool, error) {
 	const length = 1 << 20
 	mapped, err := unix.Mmap(fd, 0, length, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
