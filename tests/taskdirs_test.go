@@ -18,14 +18,82 @@ import (
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
+// compareProcesses compares directories of processes, as a user sees them, with those
+// of procfs.
+func compareProcesses(t *testing.T, m *mount, trees []string, uid, gid uint32) {
+	t.Helper()
+	compareWithProc(t, procdiff.Comparison{
+		Root: m.path("tasks"), Trees: trees, Texts: true, UID: uid, GID: gid,
+		Added: []string{"threads", "threads.json", "files", "files.json", "sockets", "sockets.json", "vmas", "vmas.json", "iters"},
+	})
+}
+
 // Everything in the directory of a process is as in that of procfs: what iterators
 // make, what is passed through, and what cannot be read.
 func TestProcessDirectories(t *testing.T) {
-	m := newMount(t)
-	compareWithProc(t, procdiff.Comparison{
-		Root: m.path("tasks"), Trees: processTrees(t), Texts: true,
-		Added: []string{"threads", "threads.json", "files", "files.json", "sockets", "sockets.json", "vmas", "vmas.json", "iters"},
-	})
+	compareProcesses(t, newMount(t), processTrees(t), 0, 0)
+}
+
+// So it is for another user, to whom the kernel shows less.
+func TestProcessDirectoriesOfAnotherUser(t *testing.T) {
+	m := newSharedMount(t)
+	var trees []string
+	for _, kind := range []string{"other user", "plain", "zombie", "capabilities"} {
+		trees = append(trees, strconv.Itoa(zoo.One(t, kind)))
+	}
+	compareProcesses(t, m, append(trees, trees[0]+"/net"), zooUser, zooGroup)
+}
+
+// What is passed through, each kind of reader is told or refused by the kernel.
+func TestReadersOfWhatIsPassedThrough(t *testing.T) {
+	m := newSharedMount(t)
+	animals := map[string]int{"kernel thread": 2, "the daemon": m.cmd.Process.Pid}
+	for _, kind := range []string{"plain", "other user", "zombie", "capabilities", "pid namespace"} {
+		animals[kind] = zoo.One(t, kind)
+	}
+	told, refused := 0, 0
+	for _, r := range readers(t, m) {
+		if r.Level > 0 || r.Kind == "chrooted" || r.Kind == "cgroup namespace" {
+			continue // to whom procfs shows other numbers and paths
+		}
+		animals["the reader"] = r.PID
+		for kind, pid := range animals {
+			for _, do := range []string{
+				"readlink exe", "readlink cwd", "readlink fd/0", "readlink ns/net", "list fd", "list fdinfo", "list ns", "list map_files", "list attr",
+				"read auxv", "read personality", "read stack", "read wchan", "read mountinfo", "read oom_score_adj", "read fdinfo/0", "read limits",
+			} {
+				op, name, _ := strings.Cut(do, " ")
+				if kind == "the reader" && (name == "stack" || name == "wchan") {
+					continue // waits for the answer
+				}
+				// The manual tells that these are refused more.
+				strict := kind == "the daemon" || kind == "the reader" || strings.Contains(r.Kind, "root of a")
+				persistently(t, func() []string {
+					want, wantErr := r.Do(op, fmt.Sprintf("/proc/%d/%s", pid, name))
+					got, gotErr := r.Do(op, fmt.Sprintf("%s/tasks/%d/%s", m.dir, pid, name))
+					switch {
+					case wantErr == nil:
+						told++
+					default:
+						refused++
+					}
+					if strict && errors.Is(gotErr, unix.EACCES) {
+						return nil
+					}
+					if kind == "the daemon" && strings.HasPrefix(do, "list") { // it is at work
+						want, got = "", ""
+					}
+					if got != want || !errors.Is(gotErr, wantErr) {
+						return []string{fmt.Sprintf("%s does %s of %s: %q, %v, want %q, %v", r.Kind, do, kind, got, gotErr, want, wantErr)}
+					}
+					return nil
+				})
+			}
+		}
+	}
+	if told < 500 || refused < 200 {
+		t.Errorf("only %d were told, %d refused", told, refused)
+	}
 }
 
 // processTrees are all animals or, where these take minutes, a few.
