@@ -63,6 +63,14 @@ struct mm_struct___access_pre_bitmap {
 	unsigned long flags;
 } KERNEL_TYPE;
 
+/* 6b1c66c9cca9 ("exec_state: relocate dumpable information"), 7.2: out of the mm, which ends before the task does */
+enum task_dumpable___access { TASK_DUMPABLE_OFF___access };
+
+struct task_exec_state___access {
+	enum task_dumpable___access dumpable;
+	struct user_namespace___access *user_ns;
+} KERNEL_TYPE;
+
 struct task_struct___access {
 	int tgid;
 	u32 flags;
@@ -70,6 +78,7 @@ struct task_struct___access {
 	const struct cred___access *real_cred;
 	/* 31e62c2ebbfd ("ptrace: slightly saner 'get_dumpable()' logic"), 7.1 */
 	unsigned user_dumpable : 1;
+	struct task_exec_state___access *exec_state;
 } KERNEL_TYPE;
 
 /* User namespaces nest no deeper: create_user_ns(). */
@@ -96,15 +105,31 @@ static __always_inline _Bool may_trace_in(const void *user_ns, struct reader *re
 	return 0;
 }
 
-static __always_inline u32 dumpable(struct mm_struct___access *mm)
+/* Whether it is known who may look into a task; without an mm it is not, before 7.2. */
+static __always_inline _Bool knows_dumpable(struct task_struct___access *t)
 {
+	return bpf_core_field_exists(t->exec_state) || t->mm;
+}
+
+static __always_inline u32 dumpable(struct task_struct___access *t)
+{
+	struct mm_struct___access *mm = t->mm;
 	unsigned long flags;
 
+	if (bpf_core_field_exists(t->exec_state))
+		return BPF_CORE_READ(t, exec_state, dumpable);
 	if (bpf_core_field_exists(mm->flags.__mm_flags))
 		flags = mm->flags.__mm_flags[0];
 	else
 		flags = ((struct mm_struct___access_pre_bitmap *)mm)->flags;
 	return flags & MMF_DUMPABLE_MASK;
+}
+
+static __always_inline struct user_namespace___access *exec_user_ns(struct task_struct___access *t)
+{
+	if (bpf_core_field_exists(t->exec_state))
+		return BPF_CORE_READ(t, exec_state, user_ns);
+	return BPF_CORE_READ(t, mm, user_ns);
 }
 
 /* Whether the reader may trace everything: CAP_SYS_PTRACE in the initial user namespace. */
@@ -123,10 +148,8 @@ static __always_inline _Bool has_ids_of(struct reader *reader, const struct cred
 
 static __always_inline _Bool may_dump(struct reader *reader, struct task_struct___access *t)
 {
-	struct mm_struct___access *mm = t->mm;
-
-	if (mm)
-		return dumpable(mm) == SUID_DUMP_USER || may_trace_in(mm->user_ns, reader);
+	if (knows_dumpable(t))
+		return dumpable(t) == SUID_DUMP_USER || may_trace_in(exec_user_ns(t), reader);
 	return !bpf_core_field_exists(t->user_dumpable) || BPF_CORE_READ_BITFIELD_PROBED(t, user_dumpable);
 }
 
@@ -203,11 +226,11 @@ static __always_inline _Bool may_open_private(const void *task, struct reader *r
 		return 1;
 	if (reader->capabilities & (1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH) && !reader->user_level)
 		return 1;
-	if (t->mm && !(t->flags & PF_KTHREAD___access)) {
+	if (knows_dumpable(t) && !(t->flags & PF_KTHREAD___access)) {
 		uid = t->real_cred->euid.val;
 		gid = t->real_cred->egid.val;
-		if (dumpable(t->mm) != SUID_DUMP_USER) {
-			ns = (void *)laundered(t->mm->user_ns);
+		if (dumpable(t) != SUID_DUMP_USER) {
+			ns = exec_user_ns(t);
 			uid = gid = 0;
 			if (BPF_CORE_READ(ns, level)) {
 				uid = map_id(&ns->uid_map, 0, 0);
