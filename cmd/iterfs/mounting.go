@@ -125,6 +125,7 @@ func (m *mounting) serveProc(a *fs.Assembly, c *fs.Connection, dir string) error
 	if err != nil {
 		return err
 	}
+	m.system.proc.Store(proc)
 	m.served = append(m.served, proc.Done())
 	a.Put(carried, c.Mount, fs.NativeName)
 	for _, name := range proc.Placeholders() {

@@ -52,6 +52,11 @@ func (s *system) appendStatus(dst []byte) []byte {
 	}{{"lookup", &s.stats.Lookup}, {"list", &s.stats.List}, {"open", &s.stats.Open}, {"read", &s.stats.Read}} {
 		line(l.name, "%d requests, median below %v, 99%% below %v", l.l.Count(), l.l.Quantile(0.5), l.l.Quantile(0.99))
 	}
+	if proc := s.proc.Load(); proc != nil {
+		for _, c := range proc.Counts() {
+			line("proc", "%s %d", c.Name, c.N)
+		}
+	}
 	errors, last := s.stats.Errors()
 	for _, errno := range slices.Sorted(maps.Keys(errors)) {
 		line("error", "%s %d", unix.ErrnoName(errno), errors[errno])

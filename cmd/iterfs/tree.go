@@ -10,9 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
+	"github.com/iterfs/iterfs/fs/procfs"
 	"github.com/iterfs/iterfs/loader"
 	"github.com/iterfs/iterfs/loader/userobj"
 )
@@ -23,7 +25,8 @@ type system struct {
 	loader  *loader.Loader
 	user    *userobj.Store
 	stats   *fs.Stats
-	view    bpf.View // what readers see
+	proc    atomic.Pointer[procfs.Mount] // nil where there is none
+	view    bpf.View                     // what readers see
 	present []*bpf.Target
 	absent  map[*bpf.Target]error
 	places  []place // those in the tree

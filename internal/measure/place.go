@@ -21,18 +21,34 @@ type Place struct{ work chan func() }
 func NewPlace(proc string) (*Place, error) {
 	p := &Place{work: make(chan func())}
 	entered := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for ever: the thread, and the namespace with it, ends with the goroutine
+	go onThread(func() {
 		entered <- enter(proc)
 		for f := range p.work {
 			f()
 		}
-	}()
+	})
 	if err := <-entered; err != nil {
 		p.Close()
 		return nil, fmt.Errorf("a mount namespace with %q as /proc: %w", proc, err)
 	}
 	return p, nil
+}
+
+// onThread runs f on a thread that ends with it, and its namespace too. That is not the
+// process's first, which cannot end: it waits where it is until another is found.
+func onThread(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		f()
+		return
+	}
+	found := make(chan struct{})
+	go onThread(func() {
+		close(found)
+		f()
+	})
+	<-found
+	runtime.UnlockOSThread()
 }
 
 func enter(proc string) error {
