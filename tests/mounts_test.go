@@ -192,7 +192,7 @@ func TestForeignMounts(t *testing.T) {
 		daemonOn(t, dir)
 		kind, from, flags := "tmpfs", "none", uintptr(0)
 		if on == "proc/uptime" {
-			kind, from, flags = "", "/etc/passwd", unix.MS_BIND
+			kind, from, flags = "", binary, unix.MS_BIND
 		}
 		at := filepath.Join(dir, on)
 		if err := unix.Mount(from, at, kind, flags, ""); err != nil {
