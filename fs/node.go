@@ -220,6 +220,7 @@ func (n *Node) Open(ctx context.Context, c Caller) (*Reader, error) {
 		return nil, unix.ELOOP
 	}
 	r := n.request(c)
+	r.Opened = &Opened{}
 	return newReader(ctx, func(ctx context.Context) (Stream, error) { return n.tmpl.entry.Open(ctx, r) })
 }
 

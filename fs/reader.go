@@ -4,6 +4,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"io"
 )
 
@@ -130,12 +131,22 @@ func (r *Reader) make(ctx context.Context, dst []byte) ([]byte, error) {
 		return dst, r.end
 	}
 	dst, err := r.stream.Append(ctx, dst)
-	if err != nil && ctx.Err() == nil {
+	var passing Passing
+	if err != nil && ctx.Err() == nil && !errors.As(err, &passing) {
 		r.end = err
 		r.closeStream()
 	}
 	return dst, err
 }
+
+// Passing is an error of a Stream that is of one read alone: that of a reader who may
+// not read what others may.
+type Passing struct{ Err error }
+
+func (p Passing) Error() string { return p.Err.Error() }
+
+// Unwrap returns the error.
+func (p Passing) Unwrap() error { return p.Err }
 
 func (r *Reader) closeStream() {
 	if r.stream != nil {

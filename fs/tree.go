@@ -109,7 +109,13 @@ type Request struct {
 	Caller
 	// Objects are those on the path, outermost first.
 	Objects []Object
+	// Opened is the same for all that an open file asks Open for, of which each rewind
+	// is one more: what is kept there was found out when it was opened.
+	Opened *Opened
 }
+
+// Opened keeps what was found out about who opened a file.
+type Opened struct{ Kept any }
 
 // A Stream is the content of one open file, made as it is read.
 type Stream interface {

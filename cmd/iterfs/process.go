@@ -91,6 +91,9 @@ func (s *system) nativeOf(dir string) func(context.Context, fs.Request) (*fs.Nat
 	}
 	return func(ctx context.Context, r fs.Request) (*fs.Native, error) {
 		key := *key(r)
+		if err := s.mayEnter(s.reader(r.Caller), key); err != nil {
+			return nil, err
+		}
 		dir, err := open(key)
 		if err != nil {
 			return nil, err

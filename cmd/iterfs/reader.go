@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/bpf/task"
 	"github.com/iterfs/iterfs/fs"
@@ -33,6 +35,19 @@ func (s *system) reader(c fs.Caller) bpf.Reader {
 	}}
 	r.IDs = func(ctx context.Context) (*bpf.IDs, error) { return s.ids(ctx, r) }
 	return r
+}
+
+// opener is the reader who opened a file, as found out then.
+func (s *system) opener(r fs.Request) bpf.Reader {
+	if r.Opened == nil {
+		return s.reader(r.Caller)
+	}
+	if kept, ok := r.Opened.Kept.(bpf.Reader); ok {
+		return kept
+	}
+	reader := s.reader(r.Caller)
+	r.Opened.Kept = reader
+	return reader
 }
 
 // ids are a reader's numbers of users and groups, if they are others than the daemon's.
@@ -147,6 +162,21 @@ func (s *system) startTraced(r bpf.Request, form bpf.Form) (fs.Stream, error) {
 	return &checked{content, check}, nil
 }
 
+// mayEnter returns EPERM where hidepid=1 closes the directory of a process to a reader.
+func (s *system) mayEnter(reader bpf.Reader, o bpf.Key) error {
+	if s.view.HidePID != bpf.HideContent {
+		return nil
+	}
+	identity, err := reader.Identify(context.Background())
+	if err != nil || identity.Hide == 0 {
+		return err
+	}
+	if err = task.MayRead(context.Background(), s, reader.Identify, o); err == unix.EACCES {
+		err = unix.EPERM
+	}
+	return err
+}
+
 // reading is whoever reads a file, who has the opener's numbers of tasks.
 func (s *system) reading(ctx context.Context, opener bpf.Identify) (*bpf.Identity, error) {
 	identity, err := opener(ctx)
@@ -170,7 +200,7 @@ type checked struct {
 
 func (c *checked) Append(ctx context.Context, dst []byte) ([]byte, error) {
 	if err := c.check(ctx); err != nil {
-		return dst, err
+		return dst, fs.Passing{Err: err}
 	}
 	return c.Stream.Append(ctx, dst)
 }

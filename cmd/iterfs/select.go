@@ -93,7 +93,7 @@ func (s *selection) file(path string) fs.Entry {
 		if err != nil {
 			return nil, err
 		}
-		request := bpf.Request{System: s, Target: q.Target, File: &q.Target.Files[0], Reader: s.reader(r.Caller)}
+		request := bpf.Request{System: s, Target: q.Target, File: &q.Target.Files[0], Reader: s.opener(r)}
 		content, err := start(request, form)
 		if err != nil {
 			s.refused.add(pathOf(path, names), err)
