@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,6 +49,29 @@ func TestProcCarriesTheNativeFiles(t *testing.T) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(filepath.Join(dir, ".native"), &fs); err != nil || fs.Type != unix.PROC_SUPER_MAGIC {
 		t.Errorf(".native is a %#x, %v", fs.Type, err)
+	}
+}
+
+// The first thing that is closed on a mount is a file of the daemon's own, where the
+// processes have only been listed. It must not wait for itself then.
+func TestListingComesFirst(t *testing.T) {
+	need.Root(t)
+	dir := t.TempDir()
+	daemonOn(t, dir, "layout=proc")
+	root, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Getdents(root, make([]byte, 64<<10)); err != nil {
+		t.Error(err)
+	}
+	unix.Close(root)
+	time.Sleep(600 * time.Millisecond) // until it has let go of what it held for the scan
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "dd", "if="+filepath.Join(dir, "self/stat"), "status=none").Output()
+	if err != nil || !strings.Contains(string(out), "(dd) ") {
+		t.Errorf("a file is read after a listing: %q, %v", out, err)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // be closed for the tree to end after one.
 type view struct {
 	tree   int // of the copy, open with O_PATH; -1: there is none
-	anchor int // a file of it; -1
+	anchor int // a file of it; -1 as long as the kernel would tell of its closing
 }
 
 // resolveCached has openat2 fail where it would ask a filesystem. Since Linux 5.12.
@@ -36,6 +36,7 @@ func openCached(dir int, name string, flags uint64) (fd int, err error) {
 	return fd, err
 }
 
+// openView opens one. Mount.mu is held, which the answer to FLUSH takes too.
 func (m *Mount) openView() *view {
 	v := &view{tree: -1, anchor: -1}
 	dir, err := openCached(unix.AT_FDCWD, m.Dir, unix.O_PATH)
@@ -46,6 +47,9 @@ func (m *Mount) openView() *view {
 	v.tree, err = unix.OpenTree(dir, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
 	if err != nil {
 		v.tree = -1
+		return v
+	}
+	if !m.flushed {
 		return v
 	}
 	if v.anchor, err = openCached(v.tree, m.nodes.anchor, unix.O_RDONLY); err != nil {
