@@ -60,9 +60,10 @@ func (m *Mount) dropPages() {
 	for {
 		m.mu.Lock()
 		if len(m.pages.all) == 0 && m.pages.users == 0 {
-			m.pages.view.close()
+			v := m.pages.view
 			m.pages.view, m.pages.running = nil, false
-			m.mu.Unlock()
+			m.mu.Unlock() // before a close, of which the kernel may tell
+			v.close()
 			return
 		}
 		next := time.Now().Add(m.config.Freshness)
