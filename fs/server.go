@@ -16,6 +16,10 @@ import (
 // forever is how long the kernel may keep what cannot change while mounted.
 const forever = 24 * time.Hour
 
+// justNow is a tick at most: the system call that made the kernel look something up
+// does not ask for its attributes again.
+const justNow = time.Nanosecond
+
 // server answers the kernel's FUSE requests from a tree. Node ids are inode
 // numbers, which differ between all nodes that exist at a time.
 type server struct {
@@ -105,6 +109,7 @@ func (s *server) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *f
 		return s.status("look up", dir, name, err)
 	}
 	s.fillEntry(n, out)
+	out.SetAttrTimeout(justNow)
 	if n.Static() {
 		out.SetEntryTimeout(forever)
 		out.SetAttrTimeout(forever)
