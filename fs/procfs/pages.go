@@ -3,6 +3,7 @@
 package procfs
 
 import (
+	"slices"
 	"time"
 )
 
@@ -103,22 +104,33 @@ func (m *Mount) drop(due time.Time) {
 	v := m.hold()
 	m.mu.Unlock()
 	defer m.release()
-	for _, p := range drop {
-		m.count.drops.Add(1)
-		at := &p.process.files[p.file]
-		m.mu.Lock()
-		silent := m.flushed && !at.invalid
-		m.mu.Unlock()
-		invalid := !silent || !v.drop(p.process, p.file)
-		if invalid {
+	for batch := range slices.Chunk(drop, batchSize) {
+		m.dropBatch(v, batch)
+	}
+}
+
+// dropBatch drops a few pages, so that Mount.mu is taken for some at a time.
+func (m *Mount) dropBatch(v *view, batch []page) {
+	var silent, invalid [batchSize]bool
+	m.mu.Lock()
+	for i, p := range batch {
+		silent[i] = m.flushed && !p.process.files[p.file].invalid
+	}
+	m.mu.Unlock()
+	m.count.drops.Add(uint64(len(batch)))
+	for i, p := range batch {
+		if invalid[i] = !silent[i] || !v.drop(p.process, p.file); invalid[i] {
 			m.count.invalidated.Add(1)
 			m.pushing.do(func(n *notifier) { n.invalidate(nodeID(p.process.id, firstHot+uint64(p.file))) })
 		}
-		m.mu.Lock()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, p := range batch {
+		at := &p.process.files[p.file]
 		at.cached = false
-		at.invalid = at.invalid || invalid
+		at.invalid = at.invalid || invalid[i]
 		m.pages.late = max(m.pages.late, time.Since(p.until))
-		m.mu.Unlock()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 	"unsafe"
 
@@ -24,22 +25,28 @@ type view struct {
 // resolveCached has openat2 fail where it would ask a filesystem. Since Linux 5.12.
 const resolveCached = 0x20
 
-// openCached opens what the kernel has in its caches. Somebody who changes them may
-// be in the way, so it is not given up at once.
-func openCached(dir int, name string, flags uint64) (fd int, err error) {
-	for range 5 {
-		fd, err = unix.Openat2(dir, name, &unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolveCached})
-		if err != unix.EAGAIN {
-			break
+// What does not wait is called by RawSyscall6 here: to announce it to Go's scheduler,
+// which then watches the thread, costs as much as the call.
+
+// openCached opens what the kernel has in its caches, by a name that ends with a NUL.
+// Somebody who changes them may be in the way, so it is not given up at once.
+func openCached(dir int, name []byte, flags uint64) (int, error) {
+	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolveCached}
+	for try := 1; ; try++ {
+		fd, _, errno := unix.RawSyscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
+		switch {
+		case errno == 0:
+			return int(fd), nil
+		case errno != unix.EAGAIN || try == 5:
+			return -1, errno
 		}
 	}
-	return fd, err
 }
 
 // openView opens one. Mount.mu is held, which the answer to FLUSH takes too.
 func (m *Mount) openView() *view {
 	v := &view{tree: -1, anchor: -1}
-	dir, err := openCached(unix.AT_FDCWD, m.Dir, unix.O_PATH)
+	dir, err := openCached(unix.AT_FDCWD, append([]byte(m.Dir), 0), unix.O_PATH)
 	if err != nil {
 		return v
 	}
@@ -52,7 +59,7 @@ func (m *Mount) openView() *view {
 	if !m.flushed {
 		return v
 	}
-	if v.anchor, err = openCached(v.tree, m.nodes.anchor, unix.O_RDONLY); err != nil {
+	if v.anchor, err = openCached(v.tree, append([]byte(m.nodes.anchor), 0), unix.O_RDONLY); err != nil {
 		v.anchor = -1
 	}
 	return v
@@ -75,7 +82,11 @@ func (v *view) open(p *process, f File, flags uint64) (int, error) {
 	if v.tree < 0 {
 		return -1, unix.EAGAIN
 	}
-	fd, err := openCached(v.tree, p.name()+"/"+f.String(), flags)
+	var room [32]byte
+	name := strconv.AppendUint(room[:0], uint64(p.pid), 10)
+	inside := len(name) + len("/")
+	name = append(append(append(name, '/'), f.String()...), 0)
+	fd, err := openCached(v.tree, name, flags)
 	if err != unix.EAGAIN || v.anchor < 0 {
 		return fd, err
 	}
@@ -89,7 +100,7 @@ func (v *view) open(p *process, f File, flags uint64) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(dir)
-	return openCached(dir, f.String(), flags)
+	return openCached(dir, name[inside:], flags)
 }
 
 // drop drops a file's pages and leaves its attributes, as no notice does. It reports
@@ -100,9 +111,9 @@ func (v *view) drop(p *process, f File) bool {
 	if err != nil {
 		return false
 	}
-	defer unix.Close(fd)
+	defer unix.RawSyscall6(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0)
 	for wait := 20 * time.Microsecond; wait < patience; wait *= 2 {
-		if unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED) != nil {
+		if _, _, errno := unix.RawSyscall6(unix.SYS_FADVISE64, uintptr(fd), 0, 0, unix.FADV_DONTNEED, 0, 0); errno != 0 {
 			return false
 		}
 		switch left, err := resident(fd); {
@@ -119,11 +130,15 @@ func (v *view) drop(p *process, f File) bool {
 // resident reports whether the kernel has pages of a file, of 1 MiB or less.
 func resident(fd int) (bool, error) {
 	var pages unix.Cachestat_t
-	err := unix.Cachestat(uint(fd), &unix.CachestatRange{}, &pages, 0)
-	if err == unix.ENOSYS {
+	var all unix.CachestatRange
+	_, _, errno := unix.RawSyscall6(unix.SYS_CACHESTAT, uintptr(fd), uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&pages)), 0, 0, 0)
+	switch errno {
+	case 0:
+		return pages.Cache > 0, nil
+	case unix.ENOSYS:
 		return residentMapped(fd)
 	}
-	return pages.Cache > 0, err
+	return false, errno
 }
 
 // residentMapped is resident before Linux 6.5.

@@ -180,14 +180,7 @@ func (m *Mount) pushAll(ctx context.Context, w *window) {
 const batchSize = 16
 
 func (m *Mount) pushBatch(w *window, batch []*process) {
-	m.pushing.jobs <- func(n *notifier) {
-		m.mu.Lock()
-		wanted := w.wanted
-		m.mu.Unlock()
-		for _, p := range batch {
-			m.push(n, w, p, wanted)
-		}
-	}
+	m.pushing.jobs <- func(n *notifier) { m.push(n, w, batch) }
 }
 
 // arenaSize is that of the pieces that contents are kept in.
@@ -206,29 +199,36 @@ func (w *window) keep(content []byte) []byte {
 	return w.arena[n:len(w.arena):len(w.arena)]
 }
 
-// push gives the kernel contents of a process: of files that it knows, but where it
+// push gives the kernel contents of processes: of files that it knows, but where it
 // believes them longer: then it has to ask. What is read when the window begins, it
 // has to ask for too, and so tells what the scan reads.
-func (m *Mount) push(n *notifier, w *window, p *process, wanted Files) {
-	for f := range NumHot {
-		if !wanted.Has(f) || p.pid == w.first {
-			continue
+func (m *Mount) push(n *notifier, w *window, batch []*process) {
+	type content struct {
+		page
+		text []byte
+	}
+	contents := make([]content, 0, batchSize*int(NumHot))
+	m.mu.Lock()
+	for _, p := range batch {
+		for f := range NumHot {
+			at := &p.files[f]
+			size := uint64(len(at.content))
+			if w.wanted.Has(f) && p.pid != w.first && at.refs > 0 && !at.cached && size > 0 && size >= at.known && !w.ended {
+				at.size, at.cached = size, true
+				contents = append(contents, content{page{p, f, w.until}, at.content})
+			}
 		}
-		m.mu.Lock()
-		at := &p.files[f]
-		size := uint64(len(at.content))
-		push := at.refs > 0 && !at.cached && size > 0 && size >= at.known && !w.ended
-		if push {
-			at.size, at.cached = size, true
-		}
-		content := at.content
-		m.mu.Unlock()
-		if push {
-			m.count.stores.Add(1)
-			n.store(nodeID(p.id, firstHot+uint64(f)), 0, content)
-			m.knows(p, f, size)
-			m.expire(p, f, w.until)
-		}
+	}
+	m.mu.Unlock()
+	m.count.stores.Add(uint64(len(contents)))
+	for _, c := range contents {
+		n.store(nodeID(c.process.id, firstHot+uint64(c.file)), 0, c.text)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range contents {
+		c.process.files[c.file].known = uint64(len(c.text))
+		m.pages.all = append(m.pages.all, c.page)
 	}
 }
 
