@@ -114,7 +114,7 @@ func (m *Mount) entries(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) err
 	switch {
 	case in.Offset == 0:
 	case l.scan && time.Since(l.asof) > m.config.Freshness/2:
-		return m.take(cancel, l, false)
+		return m.take(cancel, l, in.Pid, false)
 	default:
 		return nil
 	}
@@ -149,16 +149,16 @@ func (m *Mount) entries(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) err
 	if err != nil {
 		return err
 	}
-	return m.take(cancel, l, true)
+	return m.take(cancel, l, in.Pid, true)
 }
 
 // take gives a listing the processes that there are now.
-func (m *Mount) take(cancel <-chan struct{}, l *listing, begins bool) error {
+func (m *Mount) take(cancel <-chan struct{}, l *listing, tid uint32, begins bool) error {
 	m.mu.Lock()
 	m.hold()
 	m.mu.Unlock()
 	defer m.release()
-	list, err := m.list(cancel, begins)
+	list, err := m.list(cancel, tid, begins)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,8 @@ import (
 // A list is of the processes that there were at a time. Those who ask while one is
 // being made share the next.
 type list struct {
-	begins    bool // a scan
+	begins    bool            // a scan
+	readers   map[uint32]bool // threads that wait for it
 	asof      time.Time
 	processes []*process
 	err       error
@@ -26,13 +27,14 @@ type lists struct {
 }
 
 // list returns one that is begun after the call.
-func (m *Mount) list(cancel <-chan struct{}, begins bool) (*list, error) {
+func (m *Mount) list(cancel <-chan struct{}, tid uint32, begins bool) (*list, error) {
 	m.mu.Lock()
 	if m.lists.next == nil {
-		m.lists.next = &list{done: make(chan struct{})}
+		m.lists.next = &list{readers: map[uint32]bool{}, done: make(chan struct{})}
 	}
 	l := m.lists.next
 	l.begins = l.begins || begins
+	l.readers[tid] = true
 	if !m.lists.making {
 		m.lists.making = true
 		m.work(m.makeLists)
@@ -64,6 +66,7 @@ func (m *Mount) makeLists() {
 			m.awaitGrowths()
 			m.drop(never)
 			m.mu.Lock()
+			m.foresee(l.readers)
 		}
 		m.lists.number++
 		m.mu.Unlock()

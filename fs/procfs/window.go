@@ -28,13 +28,15 @@ const pause = 50 * time.Millisecond
 
 // scans is what is known of those who scan. Mount.mu guards it.
 type scans struct {
-	open   int       // directories that have been listed
-	listed time.Time // when the last list or window was
-	hold   bool      // no window may begin: a list is being made
-	pid    uint32    // whose file was read last,
-	read   time.Time // when,
-	run    int       // and how many before it in a row
-	wanted Files     // what the scan before has read
+	open    int       // directories that have been listed
+	listed  time.Time // when the last list or window was
+	hold    bool      // no window may begin: a list is being made
+	pid     uint32    // whose file was read last,
+	read    time.Time // when,
+	run     int       // and how many before it in a row
+	wanted  Files     // what the scan before has read
+	listing bool      // and with the root open
+	follows bool      // the last window's contents have been asked for
 	*window
 }
 
@@ -42,10 +44,12 @@ type scans struct {
 type window struct {
 	began     time.Time
 	until     time.Time       // when it gives no more: what it gave has to be dropped yet
-	first     uint32          // the process that is read when it begins
+	first     uint32          // the process that is read when it begins; 0: the first one visited
+	foreseen  bool            // it was begun with a list, and what is wanted is a guess
 	listing   bool            // the root was open then
 	made      Files           // what its sweep makes: what the last scan read,
-	wanted    Files           // and what has been asked for
+	wanted    Files           // what is pushed of that,
+	asked     Files           // and what has been asked for
 	pushed    Files           // what all that it has visited was pushed of
 	readers   map[uint32]bool // threads
 	processes []*process      // those that it has visited
@@ -68,6 +72,13 @@ func (m *Mount) demand(p *process, f File, tid uint32) {
 	s.read = now
 	w := s.window
 	if w != nil && now.Before(w.until) && !w.ended {
+		if w.foreseen && w.asked != 0 && p.pid != w.first {
+			w.foreseen, w.wanted = false, w.asked // what the first was read for, the others will be
+		}
+		if w.asked == 0 {
+			w.listing = s.open > 0
+		}
+		w.asked |= 1 << f
 		w.wanted |= 1 << f
 		w.readers[tid] = true
 		return
@@ -83,17 +94,40 @@ func (m *Mount) demand(p *process, f File, tid uint32) {
 		return
 	}
 	if w != nil {
-		s.wanted = w.wanted
+		s.learn(w)
 	}
-	w = &window{
-		began: now, until: now.Add(m.config.Freshness * 3 / 4), first: p.pid, listing: s.open > 0, made: s.wanted | 1<<f, wanted: 1 << f,
-		readers: map[uint32]bool{tid: true}, swept: make(chan struct{}),
+	m.begin(&window{
+		first: p.pid, listing: s.open > 0, made: s.wanted | 1<<f, wanted: 1 << f, asked: 1 << f,
+		readers: map[uint32]bool{tid: true},
+	})
+}
+
+// foresee begins a window for those who wait for a list, if such have gone on to read
+// files before: so that these are there when they do. Mount.mu is held.
+func (m *Mount) foresee(readers map[uint32]bool) {
+	s := &m.scans
+	if s.follows && s.window == nil {
+		m.begin(&window{foreseen: true, listing: s.listing, made: s.wanted, wanted: s.wanted, readers: readers})
 	}
+}
+
+// begin begins a window. Mount.mu is held.
+func (m *Mount) begin(w *window) {
+	w.began = time.Now()
+	w.until = w.began.Add(m.config.Freshness * 3 / 4)
+	w.swept = make(chan struct{})
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(m.ctx)
-	s.window = w
+	m.scans.window = w
 	m.hold()
 	m.work(func() { m.fill(ctx, w) })
+}
+
+// learn takes over what a window that ends tells of scans. Mount.mu is held.
+func (s *scans) learn(w *window) {
+	if s.follows = w.asked != 0; s.follows {
+		s.wanted, s.listing = w.asked, w.listing
+	}
 }
 
 // over reports whether a window's sweep has ended.
@@ -142,6 +176,9 @@ func (m *Mount) sweep(ctx context.Context, w *window, want Files) {
 		m.mu.Lock()
 		p := m.nodes.find(s.PID, s.Start/tick, s.UID, s.GID)
 		p.window = w
+		if w.first == 0 {
+			w.first = p.pid
+		}
 		for f := range NumHot {
 			if want.Has(f) {
 				p.files[f].content = w.keep(s.Files[f])
@@ -248,7 +285,8 @@ func (m *Mount) endWindow(w *window) {
 	m.mu.Lock()
 	w.ended = true
 	if m.scans.window == w {
-		m.scans.window, m.scans.wanted = nil, w.wanted
+		m.scans.window = nil
+		m.scans.learn(w)
 	}
 	m.mu.Unlock()
 	m.drop(w.until)
