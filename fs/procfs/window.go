@@ -217,7 +217,7 @@ func (m *Mount) pushAll(ctx context.Context, w *window) {
 const batchSize = 16
 
 func (m *Mount) pushBatch(w *window, batch []*process) {
-	m.pushing.jobs <- func(n *notifier) { m.push(n, w, batch) }
+	m.pushing.do(func(n *notifier) { m.push(n, w, batch) })
 }
 
 // arenaSize is that of the pieces that contents are kept in.
