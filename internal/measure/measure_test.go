@@ -73,6 +73,26 @@ func TestCosts(t *testing.T) {
 	if err != nil || sleeping.Wall < 50*time.Millisecond || sleeping.CPU > 40*time.Millisecond {
 		t.Errorf("sleep takes %v, %v", sleeping, err)
 	}
+	// On a loaded machine the daemon may seem at rest before it has had a turn.
+	var served Cost
+	for range 10 {
+		if served = afterwards(t); served.CPU >= one.CPU/3 {
+			break
+		}
+	}
+	if served.CPU < one.CPU/3 {
+		t.Errorf("a daemon that works afterwards counts %v; by itself it takes %v", served, one)
+	}
+	if err := place.Programs(1, "/bin/sh", "-c", "exit 1")(); err != nil {
+		t.Errorf("a search without success: %v", err)
+	}
+	if err := place.Programs(1, "/bin/sh", "-c", "exit 2")(); err == nil {
+		t.Error("a failure is none")
+	}
+}
+
+// afterwards measures a daemon that goes on when whoever asked it has ended.
+func afterwards(t *testing.T) Cost {
 	daemon := exec.Command("/bin/sh", "-c", "read x; "+burn+" >/dev/null; read x")
 	in, err := daemon.StdinPipe()
 	if err != nil {
@@ -83,16 +103,11 @@ func TestCosts(t *testing.T) {
 	}
 	defer daemon.Wait()
 	defer in.Close()
-	served, err := Timed(daemon.Process.Pid, func() error { _, err := fmt.Fprintln(in); return err })()
-	if err != nil || served.CPU < one.CPU/3 {
-		t.Errorf("a daemon that works afterwards counts %v, %v; by itself it takes %v", served, err, one)
+	c, err := Timed(daemon.Process.Pid, func() error { _, err := fmt.Fprintln(in); return err })()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := place.Programs(1, "/bin/sh", "-c", "exit 1")(); err != nil {
-		t.Errorf("a search without success: %v", err)
-	}
-	if err := place.Programs(1, "/bin/sh", "-c", "exit 2")(); err == nil {
-		t.Error("a failure is none")
-	}
+	return c
 }
 
 // Programs in a place find our directory as /proc; nobody else does.
