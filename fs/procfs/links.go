@@ -122,10 +122,14 @@ func (m *Mount) readlink(h *fuse.InHeader) ([]byte, error) {
 	return nil, unix.ESTALE // it is another text by now: have it looked up again
 }
 
-// textOf is the text of a link of a process, as its look-up found it.
+// textOf is the text of a link of a process, as its look-up found it: to those who may
+// not see it, none.
 func (m *Mount) textOf(p *process, index uint64) []byte {
 	if index < firstText {
 		return []byte("../" + NativeName + "/" + strconv.FormatUint(uint64(p.pid), 10) + "/" + m.nameOf(index))
+	}
+	if (index-firstText)%texts == unreadable {
+		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
