@@ -127,6 +127,8 @@ func New(c Config) (*Mount, error) {
 	m.pages.growing = map[chan struct{}]bool{}
 	if c.Source == nil {
 		m.config.Source = m.native
+	} else {
+		m.config.Source = &complete{Source: c.Source, native: m.native}
 	}
 	var err error
 	if m.nodes, err = newTable(m.native); err != nil {
