@@ -104,7 +104,7 @@ type mount struct {
 func newMount(t testing.TB, options ...string) *mount {
 	t.Helper()
 	need.Root(t)
-	m := &mount{dir: t.TempDir(), log: new(bytes.Buffer)}
+	m := &mount{dir: openDir(t), log: new(bytes.Buffer)}
 	m.cmd = exec.Command(binary, append([]string{"mount", m.dir}, options...)...)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
 	if err := m.cmd.Start(); err != nil {
@@ -127,8 +127,10 @@ func newMount(t testing.TB, options ...string) *mount {
 func (m *mount) await(t testing.TB) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(m.path("status")); err == nil {
-			return
+		for _, sign := range []string{"status", "self/status"} { // of the tree; of the drop-in for /proc
+			if _, err := os.Stat(m.path(sign)); err == nil {
+				return
+			}
 		}
 	}
 	t.Fatalf("no tree after 30 s: %s", m.log)

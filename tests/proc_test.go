@@ -28,7 +28,7 @@ func TestProcdiffOfProcItself(t *testing.T) {
 	trees := zooTrees(t)
 	c := procdiff.Comparison{Root: dir, Paths: []string{"."}, Trees: slices.Concat(trees[:20], topLevel(t))}
 	compareWithProc(t, c)
-	c.UID, c.GID = zooUser, zooGroup
+	c.UID, c.GID = zooUser, zooUser+1
 	compareWithProc(t, c)
 
 	for lie, path := range map[string]string{"/proc/self/statm": "stat", "/proc/2": "fdinfo", "/proc/version": "version"} {
@@ -40,6 +40,32 @@ func TestProcdiffOfProcItself(t *testing.T) {
 		if err != nil || (len(r.Differences) == 0) != (path == "version") {
 			t.Errorf("%s in place of %s: %v, %q", lie, path, err, r.Differences)
 		}
+	}
+}
+
+// All that a program can find out about the zoo, kernel threads, itself and the
+// machine is what the kernel says, however the drop-in is mounted and whoever looks.
+func TestProcEqualsProcPathByPath(t *testing.T) {
+	trees := zooTrees
+	if os.Getenv("ITERFS_VM") != "" {
+		trees = processTrees // few
+	}
+	all := trees(t)
+	for _, options := range procMounts {
+		t.Run(options, func(t *testing.T) {
+			c := procdiff.Comparison{Root: newProc(t, options), Paths: []string{"."}, Trees: all}
+			if options != "rw" {
+				c.Trees = all[:min(20, len(all))]
+			}
+			compareWithProc(t, c)
+			if options == "allow_other" {
+				c.UID, c.GID = 4242, 4242
+				compareWithProc(t, c)
+				c.UID, c.GID, c.Trees = zooUser, zooGroup, all
+				compareWithProc(t, c)
+			}
+			compareWithProc(t, procdiff.Comparison{Root: c.Root, Trees: topLevel(t)})
+		})
 	}
 }
 
@@ -56,11 +82,20 @@ func bind(t *testing.T, from, to string) {
 	})
 }
 
-// zooUser is the other user of the zoo.
+// zooUser is the other user of the zoo, zooGroup its group.
 const zooUser, zooGroup = 1000, 1001
 
+// procMounts are the options of mounts that differ in what is cached, and for whom.
+var procMounts = []string{"rw", "freshness=0", "allow_other"}
+
+// newProc mounts the drop-in for /proc.
+func newProc(t *testing.T, options ...string) (root string) {
+	t.Helper()
+	return newMount(t, "-o", strings.Join(append(options, "layout=proc"), ",")).dir
+}
+
 // openDir makes a folder that other users reach too.
-func openDir(t *testing.T) string {
+func openDir(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {

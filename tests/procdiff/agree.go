@@ -11,10 +11,10 @@ import (
 
 var word = regexp.MustCompile(`\S+|\s+`)
 
-// agree reports whether a text is what it was before and after, and whether these
+// Agree reports whether a text is what it was before and after, and whether these
 // allow a comparison. Where they differ, it is compared word by word, if they have
 // as many.
-func agree(before, got, after string) (agreed, compared bool) {
+func Agree(before, got, after string) (agreed, compared bool) {
 	if before == after {
 		return got == before, true
 	}
@@ -37,7 +37,7 @@ func agree(before, got, after string) (agreed, compared bool) {
 	return true, compared
 }
 
-// agreeOnProcesses is agree for the entries of the root, in which processes come
+// agreeOnProcesses is Agree for the entries of the root, in which processes come
 // and go: who was there before and after is listed, nobody is who was not there at
 // all, and the order is the kernel's.
 func agreeOnProcesses(before, got, after string) (agreed, compared bool) {

@@ -8,12 +8,19 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 )
 
 // comparisonEnv makes the test's own program a reader, which compares and prints
 // its report.
 const comparisonEnv = "ITERFS_PROCDIFF"
+
+func init() {
+	if os.Getenv(comparisonEnv) != "" {
+		runtime.LockOSThread() // main then runs on the first thread, whose state is that of self
+	}
+}
 
 // Init is to be called first in TestMain. In a reader it does not return.
 func Init() {

@@ -15,35 +15,60 @@ type exception struct {
 	allowed func(path, question string, want, got facts) bool
 }
 
-var process = regexp.MustCompile(`^(?:self|thread-self|\d+)/`)
+var (
+	process   = regexp.MustCompile(`^(?:self|thread-self|\d+)(?:/[^/]+)?$`)
+	pageCache = regexp.MustCompile(`^(?:self|thread-self|\d+)/(?:stat|statm|status|cmdline)$`)
+	byText    = regexp.MustCompile(`^(?:self|thread-self|\d+)/(?:exe|cwd|root)$`)
+	object    = regexp.MustCompile(`(?:^|/task/)[0-9]+$`)
+)
 
 // exceptions are those of proc/.
 var exceptions = []exception{
-	{"an entry that is a link into the native procfs", func(path, question string, want, got facts) bool {
+	{"an entry is a link into the native procfs", func(path, question string, want, got facts) bool {
 		dir, name := filepath.Split(path)
-		return process.MatchString(path) && strings.Count(path, "/") == 1 &&
-			(strings.HasPrefix(question, "lstat") || strings.HasPrefix(question, "readlink")) &&
-			got["readlink"] == "../.native/"+filepath.Base(dir)+"/"+name
+		switch {
+		case question == "list types":
+			return process.MatchString(path) && got["list"] == want["list"]
+		case strings.HasPrefix(question, "lstat"), strings.HasPrefix(question, "readlink"):
+			_, native, _ := strings.Cut(got["readlink"], "/"+nativeName+"/")
+			return process.MatchString(path) && native == filepath.Base(dir)+"/"+name
+		}
+		return false
 	}},
 	{"the size of a link, which is that of its text", func(path, question string, want, got facts) bool {
 		return question == "lstat size" && got[question] == strconv.Itoa(len(got["readlink"]))
 	}},
-	{"the size of a file that the page cache holds", func(path, question string, want, got facts) bool {
-		return process.MatchString(path) && (question == "lstat size" || question == "stat size")
+	{"the root has a size, so that who reads it is told", func(path, question string, _, got facts) bool {
+		return path == "." && strings.HasSuffix(question, "stat size") && got[question] == "1"
 	}},
+	{"a file in the page cache has a size", func(path, question string, _, _ facts) bool {
+		return pageCache.MatchString(path) && (question == "lstat size" || question == "stat size")
+	}},
+	{"what is in the page cache cannot be opened for writing", func(path, question string, _, got facts) bool {
+		return (pageCache.MatchString(path) || process.MatchString(path) || path == ".") &&
+			(question == "open for writing fails" || question == "access to write fails") && got[question] == "EROFS"
+	}},
+	{"exe, cwd and root lead where their text does", func(path, question string, want, got facts) bool {
+		return byText.MatchString(path) && (strings.HasPrefix(question, "stat ") || question == "leads to") &&
+			got["readlink"] == want["readlink"]
+	}},
+	unchangeable,
 }
-
-var object = regexp.MustCompile(`(?:^|/task/)[0-9]+$`)
 
 // laidOver are those of directories that are laid over the kernel's own.
 var laidOver = []exception{
 	{"fdinfo, which procfs closes to more than its mode says", func(path, question string, want, got facts) bool {
 		return filepath.Base(path) == "fdinfo" && strings.HasPrefix(question, "access") && want[question] == "EACCES"
 	}},
-	{"a directory that nobody can change, which FUSE has no flag for", func(path, question string, want, got facts) bool {
-		return object.MatchString(path) && question == "access to write fails" && want[question] == "EPERM"
-	}},
+	unchangeable,
 }
+
+var unchangeable = exception{"a directory that nobody can change, which FUSE has no flag for", func(path, question string, want, got facts) bool {
+	return object.MatchString(path) && question == "access to write fails" && want[question] == "EPERM"
+}}
+
+// nativeName is the directory of the drop-in where the native procfs is.
+const nativeName = ".native"
 
 // known returns the reason of a difference that is to be, or "".
 func (c *Comparison) known(path, question string, want, got facts) string {

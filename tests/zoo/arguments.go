@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,7 @@ func init() {
 		"endless title":      func() { titled(func(argv, env int) int { return argv + env }) },
 		"title of two pages": func() { titled(func(argv, env int) int { return argv + env }) },
 	})
+	helpers["restless"] = restless
 	helpers["faulting argv"] = func() { replaced(faulting) }
 	helpers["argv on a file"] = func() { replaced(onFile) }
 }
@@ -44,6 +46,7 @@ var oddArguments = map[string][]string{
 	"argv of 4353":       {strings.Repeat("a", 4352)},
 	"title of two pages": {strings.Repeat("a", 10000)},
 	"faulting argv":      manyArguments,
+	"restless":           {strings.Repeat("x", 300)},
 	"argv on a file":     manyArguments,
 	"long argv":          {"argv", strings.Repeat("x", 100_000), ""},
 }
@@ -113,6 +116,32 @@ func ArgvOnFile(t testing.TB, path string) int {
 func FaultingArgv(t testing.TB) int {
 	t.Helper()
 	return one(t, "faulting argv")
+}
+
+// Restless makes a process that is never the same: its name and its title, of x and y,
+// grow and shrink, and what counts its switches grows.
+func Restless(t testing.TB) int {
+	t.Helper()
+	return one(t, "restless")
+}
+
+func restless() {
+	start, argv, _ := argumentMemory()
+	title := unsafe.Slice(*(**byte)(unsafe.Pointer(&start)), argv)
+	title[argv-1] = 'x' // without NUL at its end it is one text
+	go func() {
+		ready(os.Getpid())
+		idle()
+	}()
+	for i := 0; ; i++ {
+		setComm("restless"[:1+i%8])
+		n := 1 + i%(argv-2)
+		title[n] = 0
+		for j := range n {
+			title[j] = "xy"[i&1]
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
 }
 
 func one(t testing.TB, kind string) int {

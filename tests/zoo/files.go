@@ -131,6 +131,12 @@ func sockets() {
 		}
 		unix.Socket(family, unix.SOCK_RAW, unix.IPPROTO_ICMP)
 	}
+	listener := have(unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
+	must(unix.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	must(unix.Listen(listener, 1))
+	address, err := unix.Getsockname(listener)
+	must(err)
+	must(unix.Connect(have(unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)), address))
 	have(unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE))
 	unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
 	unix.Socket(unix.AF_ALG, unix.SOCK_SEQPACKET, 0)
