@@ -5,7 +5,6 @@ package procfs
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -97,14 +96,14 @@ func (m *Mount) readDir(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.D
 			m.lookupRoot(&in.InHeader, e.Name, o)
 		}
 	}
+	m.mu.Lock() // once: who sweeps takes it for each process
+	defer m.mu.Unlock()
 	for _, p := range l.from(in.Offset) {
-		o := add(fuse.DirEntry{Name: strconv.FormatUint(uint64(p.pid), 10), Mode: unix.S_IFDIR, Ino: inode(nodeID(p.id, directory)), Off: firstProcess + uint64(p.pid)})
+		o := add(fuse.DirEntry{Name: p.name(), Mode: unix.S_IFDIR, Ino: inode(nodeID(p.id, directory)), Off: firstProcess + uint64(p.pid)})
 		if o == nil {
 			return nil
 		}
-		m.mu.Lock()
 		m.entry(p, l.asof, o)
-		m.mu.Unlock()
 	}
 	return nil
 }

@@ -81,13 +81,15 @@ func (m *Mount) makeLists() {
 func (m *Mount) makeList(l *list, number uint64) {
 	m.count.lists.Add(1)
 	l.asof = time.Now()
-	l.err = m.config.Source.Sweep(m.ctx, 0, nil, func(s *Process) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
+	var found []Process
+	l.err = m.config.Source.Sweep(m.ctx, 0, nil, func(s *Process) { found = append(found, *s) })
+	m.mu.Lock()
+	for _, s := range found {
 		p := m.nodes.find(s.PID, s.Start/tick, s.UID, s.GID)
 		p.listed = number
 		l.processes = append(l.processes, p)
-	})
+	}
+	m.mu.Unlock()
 	if l.err == nil {
 		m.forgetGone(number)
 	}

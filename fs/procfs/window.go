@@ -173,6 +173,10 @@ func (m *Mount) sweep(ctx context.Context, w *window, want Files) {
 	m.mu.Unlock()
 	var batch []*process
 	err := m.config.Source.Sweep(ctx, want, reading, func(s *Process) {
+		var contents [NumHot][]byte
+		for f := range NumHot {
+			contents[f] = w.keep(s.Files[f])
+		}
 		m.mu.Lock()
 		p := m.nodes.find(s.PID, s.Start/tick, s.UID, s.GID)
 		p.window = w
@@ -181,7 +185,7 @@ func (m *Mount) sweep(ctx context.Context, w *window, want Files) {
 		}
 		for f := range NumHot {
 			if want.Has(f) {
-				p.files[f].content = w.keep(s.Files[f])
+				p.files[f].content = contents[f]
 			}
 		}
 		w.processes = append(w.processes, p)
