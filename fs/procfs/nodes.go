@@ -85,8 +85,9 @@ type file struct {
 	again bool
 	// invalid: it will ask for attributes before anything else.
 	invalid bool
-	// cached: it has a page of this content's size.
+	// cached: it has a page of this content's size, the given'th that it was given.
 	cached bool
+	given  uint32
 	// content is that of the window that the process was last seen in.
 	content []byte
 }

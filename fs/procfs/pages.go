@@ -112,9 +112,11 @@ func (m *Mount) drop(due time.Time) {
 // dropBatch drops a few pages, so that Mount.mu is taken for some at a time.
 func (m *Mount) dropBatch(v *view, batch []page) {
 	var silent, invalid [batchSize]bool
+	var given [batchSize]uint32
 	m.mu.Lock()
 	for i, p := range batch {
-		silent[i] = m.flushed && !p.process.files[p.file].invalid
+		at := &p.process.files[p.file]
+		silent[i], given[i] = m.flushed && !at.invalid, at.given
 	}
 	m.mu.Unlock()
 	m.count.drops.Add(uint64(len(batch)))
@@ -128,7 +130,7 @@ func (m *Mount) dropBatch(v *view, batch []page) {
 	defer m.mu.Unlock()
 	for i, p := range batch {
 		at := &p.process.files[p.file]
-		at.cached = false
+		at.cached = at.cached && at.given != given[i] // what has been given meanwhile may be there
 		at.invalid = at.invalid || invalid[i]
 		m.pages.late = max(m.pages.late, time.Since(p.until))
 	}

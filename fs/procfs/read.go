@@ -50,6 +50,7 @@ func (m *Mount) read(in *fuse.ReadIn, out []byte) {
 		return
 	}
 	at.cached, at.again = true, false
+	at.given++
 	view := m.hold()
 	grows := end > at.known
 	if n < len(buf) || grows {

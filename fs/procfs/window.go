@@ -184,9 +184,7 @@ func (m *Mount) sweep(ctx context.Context, w *window, want Files) {
 			w.first = p.pid
 		}
 		for f := range NumHot {
-			if want.Has(f) {
-				p.files[f].content = contents[f]
-			}
+			p.files[f].content = contents[f] // nil where none was wanted: what there is, is of a window before
 		}
 		w.processes = append(w.processes, p)
 		w.pushed &= w.wanted
@@ -256,6 +254,7 @@ func (m *Mount) push(n *notifier, w *window, batch []*process) {
 			size := uint64(len(at.content))
 			if w.wanted.Has(f) && p.pid != w.first && at.refs > 0 && !at.cached && size > 0 && size >= at.known && !w.ended {
 				at.size, at.cached = size, true
+				at.given++
 				contents = append(contents, content{page{p, f, w.until}, at.content})
 			}
 		}
