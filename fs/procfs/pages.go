@@ -3,7 +3,6 @@
 package procfs
 
 import (
-	"slices"
 	"time"
 )
 
@@ -104,35 +103,22 @@ func (m *Mount) drop(due time.Time) {
 	v := m.hold()
 	m.mu.Unlock()
 	defer m.release()
-	for batch := range slices.Chunk(drop, batchSize) {
-		m.dropBatch(v, batch)
-	}
-}
-
-// dropBatch drops a few pages, so that Mount.mu is taken for some at a time.
-func (m *Mount) dropBatch(v *view, batch []page) {
-	var silent, invalid [batchSize]bool
-	var given [batchSize]uint32
-	m.mu.Lock()
-	for i, p := range batch {
+	for _, p := range drop {
+		m.count.drops.Add(1)
 		at := &p.process.files[p.file]
-		silent[i], given[i] = m.flushed && !at.invalid, at.given
-	}
-	m.mu.Unlock()
-	m.count.drops.Add(uint64(len(batch)))
-	for i, p := range batch {
-		if invalid[i] = !silent[i] || !v.drop(p.process, p.file); invalid[i] {
+		m.mu.Lock()
+		silent, given := m.flushed && !at.invalid, at.given
+		m.mu.Unlock()
+		invalid := !silent || !v.drop(p.process, p.file)
+		if invalid {
 			m.count.invalidated.Add(1)
 			m.pushing.do(func(n *notifier) { n.invalidate(nodeID(p.process.id, firstHot+uint64(p.file))) })
 		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for i, p := range batch {
-		at := &p.process.files[p.file]
-		at.cached = at.cached && at.given != given[i] // what has been given meanwhile may be there
-		at.invalid = at.invalid || invalid[i]
+		m.mu.Lock()
+		at.cached = at.cached && at.given != given // what has been given meanwhile may be there
+		at.invalid = at.invalid || invalid
 		m.pages.late = max(m.pages.late, time.Since(p.until))
+		m.mu.Unlock()
 	}
 }
 

@@ -241,34 +241,26 @@ func (w *window) keep(content []byte) []byte {
 // push gives the kernel contents of processes: of files that it knows, but where it
 // believes them longer: then it has to ask. What is read when the window begins, it
 // has to ask for too, and so tells what the scan reads.
+// Each is looked at when its turn comes: it may have been read meanwhile.
 func (m *Mount) push(n *notifier, w *window, batch []*process) {
-	type content struct {
-		page
-		text []byte
-	}
-	contents := make([]content, 0, batchSize*int(NumHot))
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, p := range batch {
 		for f := range NumHot {
 			at := &p.files[f]
-			size := uint64(len(at.content))
-			if w.wanted.Has(f) && p.pid != w.first && at.refs > 0 && !at.cached && size > 0 && size >= at.known && !w.ended {
-				at.size, at.cached = size, true
-				at.given++
-				contents = append(contents, content{page{p, f, w.until}, at.content})
+			size, content := uint64(len(at.content)), at.content
+			if !w.wanted.Has(f) || p.pid == w.first || at.refs == 0 || at.cached || size == 0 || size < at.known || w.ended {
+				continue
 			}
+			at.size, at.cached = size, true
+			at.given++
+			m.mu.Unlock()
+			m.count.stores.Add(1)
+			n.store(nodeID(p.id, firstHot+uint64(f)), 0, content)
+			m.mu.Lock()
+			at.known = size
+			m.pages.all = append(m.pages.all, page{p, f, w.until})
 		}
-	}
-	m.mu.Unlock()
-	m.count.stores.Add(uint64(len(contents)))
-	for _, c := range contents {
-		n.store(nodeID(c.process.id, firstHot+uint64(c.file)), 0, c.text)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, c := range contents {
-		c.process.files[c.file].known = uint64(len(c.text))
-		m.pages.all = append(m.pages.all, c.page)
 	}
 }
 
