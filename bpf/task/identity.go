@@ -89,6 +89,22 @@ func judge(ctx context.Context, s bpf.System, reader bpf.Identify, task bpf.Key,
 	return nil
 }
 
+// isThere returns ESRCH when the task has gone, though another have its number, as
+// far as a call can tell.
+func isThere(s bpf.System, task bpf.Key) error {
+	if !callable(s) {
+		return nil
+	}
+	c := callsCall{Tid: task.ID, Start: task.Birth}
+	if err := s.Call(&calls, "judge", c.bytes()); err != nil {
+		return err
+	}
+	if c.Found == 0 {
+		return unix.ESRCH
+	}
+	return nil
+}
+
 // calls are programs that do without an iterator.
 var calls = bpf.Target{
 	Name:    "task",

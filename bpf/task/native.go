@@ -37,8 +37,16 @@ func appendNative(dst []byte, key taskTaskKey, file string) ([]byte, error) {
 
 // OpenProcess opens, by O_PATH, the real directory of a process as the daemon numbers
 // it: what is opened below it is that process's. It is ENOENT when that has gone.
-func OpenProcess(process bpf.Key) (*os.File, error) {
+// Where tasks cannot be asked for by calls, that is told from another one with its
+// number by the tick that they began in.
+func OpenProcess(s bpf.System, process bpf.Key) (*os.File, error) {
 	dir, _, err := openDir(process.ID, process.Birth)
+	if err == nil {
+		// Only now: whoever has the number still is the one whose directory is open.
+		if err = isThere(s, process); err != nil {
+			unix.Close(dir)
+		}
+	}
 	if err == unix.ESRCH {
 		err = unix.ENOENT
 	}
@@ -49,8 +57,8 @@ func OpenProcess(process bpf.Key) (*os.File, error) {
 }
 
 // OpenThread is OpenProcess of the directory that a thread has below its process's.
-func OpenThread(thread bpf.Key) (*os.File, error) {
-	dir, err := OpenProcess(thread)
+func OpenThread(s bpf.System, thread bpf.Key) (*os.File, error) {
+	dir, err := OpenProcess(s, thread)
 	if err != nil {
 		return nil, err
 	}

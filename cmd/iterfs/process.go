@@ -20,7 +20,7 @@ import (
 
 // processDirs are the directories of processes and threads, each of which is laid
 // over the real one.
-var processDirs = map[string]func(bpf.Key) (*os.File, error){
+var processDirs = map[string]func(bpf.System, bpf.Key) (*os.File, error){
 	"tasks/<pid>":            task.OpenProcess,
 	"tasks/<pid>/task/<tid>": task.OpenThread,
 }
@@ -64,9 +64,9 @@ func (s *system) processEntries(dir string) []fs.Entry {
 }
 
 // openOfNetwork makes the Open of a file that tells of a process's network namespace.
-func (s *system) openOfNetwork(t *bpf.Target, f *bpf.File, open func(bpf.Key) (*os.File, error)) func(context.Context, fs.Request) (fs.Stream, error) {
+func (s *system) openOfNetwork(t *bpf.Target, f *bpf.File, open func(bpf.System, bpf.Key) (*os.File, error)) func(context.Context, fs.Request) (fs.Stream, error) {
 	return func(_ context.Context, r fs.Request) (fs.Stream, error) {
-		dir, err := open(*key(r))
+		dir, err := open(s, *key(r))
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +94,7 @@ func (s *system) nativeOf(dir string) func(context.Context, fs.Request) (*fs.Nat
 		if err := s.mayEnter(s.reader(r.Caller), key); err != nil {
 			return nil, err
 		}
-		dir, err := open(key)
+		dir, err := open(s, key)
 		if err != nil {
 			return nil, err
 		}
