@@ -78,6 +78,9 @@ const (
 	treeEnv   = "ITERFS_ZOO_TREE"
 )
 
+// execEnv is the program's path in the environment of what a Reader has exec'd.
+const execEnv = "ITERFS_ZOO_EXECED"
+
 func init() { helpers["reader"] = reader }
 
 // NewReader makes one that ends with the test. A chrooted one has the directory
@@ -157,6 +160,9 @@ func reader() {
 	if k.be != nil {
 		k.be()
 	}
+	if os.Getenv(execEnv) != "" {
+		fmt.Printf("0 %q\n", "")
+	}
 	requests := bufio.NewReader(os.Stdin)
 	for {
 		line, err := requests.ReadString('\n')
@@ -194,12 +200,19 @@ func act(op, path string) (string, error) {
 		var st unix.Stat_t
 		err := unix.Lstat(path, &st)
 		return fmt.Sprintf("%o %d:%d", st.Mode, st.Uid, st.Gid), err
+	case "exec":
+		for name, value := range map[string]string{readerEnv: "", execEnv: path} {
+			if err := os.Setenv(name, value); err != nil {
+				return "", err
+			}
+		}
+		return "", unix.Exec(path, []string{"reader"}, os.Environ())
 	}
 	return "", unix.EOPNOTSUPP
 }
 
-// Do has the reader do something with a path: read, readlink, list or stat it. The
-// error is the errno that it met with.
+// Do has the reader do something with a path: read, readlink, list or stat it, or exec
+// it, which is to be a copy of this program. The error is the errno that it met with.
 func (r *Reader) Do(op, path string) (string, error) {
 	if _, err := fmt.Fprintf(r.ask, "%s %s\n", op, path); err != nil {
 		return "", err
