@@ -21,7 +21,7 @@ func (m *Mount) getAttr(id uint64, out *fuse.Attr) (valid time.Duration, err err
 	switch {
 	case id == rootID:
 		err = m.rootAttr(".", out)
-		return forever, err
+		return m.config.Freshness, err // it has a link for each process
 	case owner == 0:
 		return forever, m.rootAttr(m.nameOf(index), out)
 	case owner >= callerOwner:
