@@ -23,11 +23,12 @@ import (
 
 // whole are the contents that the files of a process can have from end to end.
 var whole = map[string]*regexp.Regexp{
-	"stat":    regexp.MustCompile(`^\d+ \((?s:.*)\) [A-Za-z]( -?\d+){49}\n$`),
-	"statm":   regexp.MustCompile(`^\d+( \d+){6}\n$`),
-	"status":  regexp.MustCompile(`^Name:\t(?s:.*)\nState:\t[A-Z] \([a-z ]+\)\n(?s:.*)\nvoluntary_ctxt_switches:\t\d+\nnonvoluntary_ctxt_switches:\t\d+\n(?s:.*\n)?$`),
-	"comm":    regexp.MustCompile(`^.*\n$`),
-	"cmdline": regexp.MustCompile(`^[xy]+\x00*$`),
+	"stat":   regexp.MustCompile(`^\d+ \((?s:.*)\) [A-Za-z]( -?\d+){49}\n$`),
+	"statm":  regexp.MustCompile(`^\d+( \d+){6}\n$`),
+	"status": regexp.MustCompile(`^Name:\t(?s:.*)\nState:\t[A-Z] \([a-z ]+\)\n(?s:.*)\nvoluntary_ctxt_switches:\t\d+\nnonvoluntary_ctxt_switches:\t\d+\n(?s:.*\n)?$`),
+	"comm":   regexp.MustCompile(`^.*\n$`),
+	// The kernel reads it while the process writes: it may be of two titles.
+	"cmdline": regexp.MustCompile(`^[xy][xy\x00]*$`),
 }
 
 // The files of a process that changes all the time are whole, each time: never cut
