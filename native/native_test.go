@@ -59,3 +59,26 @@ func TestMount(t *testing.T) {
 		t.Error("a wrong option is taken")
 	}
 }
+
+func TestFields(t *testing.T) {
+	const status = "Name:\ta\nTgid:\t7\nGroups:\t4 24 \nState:\tR"
+	for name, want := range map[string]string{"Tgid": "7", "Groups": "4 24 "} {
+		if got, found := StatusField([]byte(status), name); string(got) != want || !found {
+			t.Errorf("%s is %q, %v", name, got, found)
+		}
+	}
+	for _, name := range []string{"State", "Pid", "gid"} { // not whole, not there
+		if got, found := StatusField([]byte(status), name); found {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	const stat = "7 (a) (b) S 1 22 333"
+	if got := StatField([]byte(stat), 3); string(got) != "S" {
+		t.Errorf("field 3 is %q", got)
+	}
+	for number, want := range map[int]uint64{4: 1, 6: 333, 7: 0} {
+		if got := StatNumber([]byte(stat), number); got != want {
+			t.Errorf("field %d is %d", number, got)
+		}
+	}
+}

@@ -3,7 +3,6 @@
 package task
 
 import (
-	"bytes"
 	"os"
 	"slices"
 	"strconv"
@@ -95,15 +94,7 @@ func openDir(pid uint32, start uint64) (dir int, stat []byte, err error) {
 }
 
 // startTicks is field 22 of stat; 0 when that is torn.
-func startTicks(stat []byte) uint64 {
-	rest := stat[bytes.LastIndexByte(stat, ')')+1:]
-	for range 20 { // each behind a space
-		_, rest, _ = bytes.Cut(rest, []byte(" "))
-	}
-	value, _, _ := bytes.Cut(rest, []byte(" "))
-	ticks, _ := strconv.ParseUint(string(value), 10, 64)
-	return ticks
-}
+func startTicks(stat []byte) uint64 { return native.StatNumber(stat, 22) }
 
 func appendFile(dst []byte, dir int, name string) ([]byte, error) {
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -42,9 +41,8 @@ func tgid(tid uint32) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find the reader's process: %w", err)
 	}
-	_, rest, found := bytes.Cut(head[:n], []byte("\nTgid:\t"))
-	id, _, ended := bytes.Cut(rest, []byte("\n"))
-	if !found || !ended {
+	id, found := native.StatusField(head[:n], "Tgid")
+	if !found {
 		return "", fmt.Errorf("find the reader's process: no Tgid in the status of %d", tid)
 	}
 	return string(id), nil

@@ -8,8 +8,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +15,7 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/bpf/task"
 	"github.com/iterfs/iterfs/fs"
+	"github.com/iterfs/iterfs/fs/rights"
 	"github.com/iterfs/iterfs/native"
 )
 
@@ -128,13 +127,8 @@ func inGroup(c fs.Caller, identity *bpf.Identity, gid uint32) bool {
 	if identity.FSGID == gid {
 		return true
 	}
-	status, err := native.ReadFile(fmt.Sprintf("%d/status", c.TID))
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(status), "\nGroups:\t")
-	groups, _, _ := strings.Cut(rest, "\n")
-	return slices.Contains(strings.Fields(groups), strconv.FormatUint(uint64(gid), 10))
+	groups, err := rights.Groups(c.TID)
+	return err == nil && slices.Contains(groups, gid)
 }
 
 // startTraced is start of a file that takes the right to trace its task, or shows

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/fs/rights"
+	kernel "github.com/iterfs/iterfs/native"
 )
 
 // The kernel keeps the text of each link that it has read. So a link whose text
@@ -178,8 +179,7 @@ func (n native) tgid(tid uint32) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := bytes.Cut(status, []byte("\nTgid:\t"))
-	id, _, _ := bytes.Cut(rest, []byte("\n"))
+	id, _ := kernel.StatusField(status, "Tgid")
 	pid, err := strconv.ParseUint(string(id), 10, 32)
 	return uint32(pid), err
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	kernel "github.com/iterfs/iterfs/native"
 )
 
 // native is the native procfs, by a descriptor of its root.
@@ -62,24 +64,7 @@ func (n native) start(dir int) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return statNumber(stat, 22), nil
-}
-
-// statField returns a field of stat, of those behind the name, by its number in
-// proc_pid_stat(5).
-func statField(stat []byte, number int) []byte {
-	rest := stat[bytes.LastIndexByte(stat, ')')+1:]
-	for range number - 2 {
-		_, rest, _ = bytes.Cut(rest, []byte(" "))
-	}
-	field, _, _ := bytes.Cut(rest, []byte(" "))
-	return field
-}
-
-// statNumber is a field that is a number.
-func statNumber(stat []byte, number int) uint64 {
-	n, _ := strconv.ParseUint(string(statField(stat, number)), 10, 64)
-	return n
+	return kernel.StatNumber(stat, 22), nil
 }
 
 // readlink returns the text of a link.

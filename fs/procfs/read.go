@@ -9,6 +9,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	kernel "github.com/iterfs/iterfs/native"
 )
 
 // read answers a READ in out.
@@ -162,5 +164,5 @@ func (n native) staysEmpty(dir int) bool {
 		return false
 	}
 	const kernelThread = 0x00200000 // PF_KTHREAD
-	return string(statField(stat, 3)) == "Z" || statNumber(stat, 9)&kernelThread != 0
+	return string(kernel.StatField(stat, 3)) == "Z" || kernel.StatNumber(stat, 9)&kernelThread != 0
 }

@@ -5,7 +5,6 @@
 package rights
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"runtime"
@@ -57,7 +56,7 @@ func As(t Task, f func() error) error {
 	if all {
 		return f()
 	}
-	groups, err := groupsOf(t.TID)
+	groups, err := Groups(t.TID)
 	if err != nil {
 		return err
 	}
@@ -126,31 +125,24 @@ func (c *capabilities) include(o *capabilities) bool {
 	return o[0].Effective&^c[0].Effective == 0 && o[1].Effective&^c[1].Effective == 0
 }
 
-// groupsOf returns the supplementary groups of a task.
-func groupsOf(tid uint32) (groups []uint32, err error) {
-	f, err := native.Open(fmt.Sprintf("%d/status", tid))
+// Groups returns the supplementary groups of a task.
+func Groups(tid uint32) (groups []uint32, err error) {
+	status, err := native.ReadFile(fmt.Sprintf("%d/status", tid))
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	for lines := bufio.NewReader(f); ; {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return nil, fmt.Errorf("find the groups of %d: %w", tid, err)
-		}
-		list, found := strings.CutPrefix(line, "Groups:\t")
-		if !found {
-			continue
-		}
-		for word := range strings.FieldsSeq(list) {
-			gid, err := strconv.ParseUint(word, 10, 32)
-			if err != nil {
-				return nil, err
-			}
-			groups = append(groups, uint32(gid))
-		}
-		return groups, nil
+	list, found := native.StatusField(status, "Groups")
+	if !found {
+		return nil, fmt.Errorf("find the groups of %d: there are none in its status", tid)
 	}
+	for word := range strings.FieldsSeq(string(list)) {
+		gid, err := strconv.ParseUint(word, 10, 32)
+		if err != nil {
+			return nil, err
+		}
+		groups = append(groups, uint32(gid))
+	}
+	return groups, nil
 }
 
 // become changes this thread alone, which what the libraries offer does not. The
