@@ -7,6 +7,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/fs"
 )
 
 func (m files) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
@@ -72,7 +74,7 @@ func (m *Mount) nameOf(index uint64) string {
 
 // rootAttr tells of the root or an entry of it that is no process.
 func (m *Mount) rootAttr(name string, out *fuse.Attr) error {
-	if name == NativeName {
+	if name == fs.NativeName {
 		name = "."
 	}
 	var st unix.Stat_t

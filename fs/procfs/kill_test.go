@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/tests/need"
 )
 
@@ -63,7 +64,7 @@ func kill(t *testing.T, dir string) {
 	}
 	out.Read(make([]byte, 1))
 	defer unix.Unmount(dir, unix.MNT_DETACH)
-	defer unix.Unmount(filepath.Join(dir, NativeName), unix.MNT_DETACH)
+	defer unix.Unmount(filepath.Join(dir, fs.NativeName), unix.MNT_DETACH)
 	ended := make(chan struct{})
 	var readers sync.WaitGroup
 	var killed atomic.Int32

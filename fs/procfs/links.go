@@ -10,6 +10,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/fs/rights"
 	kernel "github.com/iterfs/iterfs/native"
 )
@@ -127,7 +128,7 @@ func (m *Mount) readlink(h *fuse.InHeader) ([]byte, error) {
 // not see it, none.
 func (m *Mount) textOf(p *process, index uint64) []byte {
 	if index < firstText {
-		return []byte("../" + NativeName + "/" + strconv.FormatUint(uint64(p.pid), 10) + "/" + m.nameOf(index))
+		return []byte("../" + fs.NativeName + "/" + strconv.FormatUint(uint64(p.pid), 10) + "/" + m.nameOf(index))
 	}
 	if (index-firstText)%texts == unreadable {
 		return nil
@@ -157,7 +158,7 @@ func (m *Mount) callerText(owner uint32, index uint64) ([]byte, error) {
 func (m *Mount) rootText(name string) ([]byte, error) {
 	text, err := m.native.readlink(m.native.fd, name)
 	if err == unix.EINVAL {
-		return []byte(NativeName + "/" + name), nil
+		return []byte(fs.NativeName + "/" + name), nil
 	}
 	return text, err
 }

@@ -24,10 +24,6 @@ import (
 	"github.com/iterfs/iterfs/fs"
 )
 
-// NativeName is the directory of the root that a native procfs is to be mounted
-// on. It is found by look-up and not listed.
-const NativeName = ".native"
-
 // A File is one of the files of a process that sweeps make.
 type File int
 
@@ -47,9 +43,6 @@ func (f File) String() string { return hotNames[f] }
 
 // Files is a set of them: a bit for each, 1<<Stat and so on.
 type Files uint8
-
-// AllFiles is the set of all.
-const AllFiles Files = 1<<NumHot - 1
 
 // Has reports whether a file is in the set.
 func (s Files) Has(f File) bool { return s>>f&1 != 0 }
@@ -170,19 +163,6 @@ func (m *Mount) connect() {
 
 // Done is closed when the tree has been unmounted and its last file closed.
 func (m *Mount) Done() <-chan struct{} { return m.done }
-
-// Unmount takes the tree away from its directory, which what is mounted on its own
-// directories must have left. A tree in use is EBUSY, unless lazy.
-func (m *Mount) Unmount(lazy bool) error {
-	flags := unix.UMOUNT_NOFOLLOW
-	if lazy {
-		flags |= unix.MNT_DETACH
-	}
-	if err := unix.Unmount(m.Dir, flags); err != nil {
-		return fmt.Errorf("unmount %s: %w", m.Dir, err)
-	}
-	return nil
-}
 
 // Placeholders are the names of the root that a native file or directory is to be
 // mounted over: all but links, processes, and what appears later, which is a link.

@@ -37,9 +37,18 @@ func mount(dir string, c Config) (*Mount, error) {
 		err = unix.MoveMount(connection.Mount, "", unix.AT_FDCWD, dir, unix.MOVE_MOUNT_F_EMPTY_PATH)
 	}
 	if err == nil {
-		err = unix.Mount("/proc", filepath.Join(dir, NativeName), "", unix.MS_BIND, "")
+		err = unix.Mount("/proc", filepath.Join(dir, fs.NativeName), "", unix.MS_BIND, "")
 	}
 	return m, err
+}
+
+// unmount takes the tree away from its directory: a tree in use is EBUSY, unless lazy.
+func (m *Mount) unmount(lazy bool) error {
+	flags := unix.UMOUNT_NOFOLLOW
+	if lazy {
+		flags |= unix.MNT_DETACH
+	}
+	return unix.Unmount(m.Dir, flags)
 }
 
 // mounted mounts the tree until the test ends.
@@ -54,7 +63,7 @@ func mounted(t testing.TB, change func(*Config)) *Mount {
 	if err != nil {
 		t.Fatal(err)
 	}
-	under := filepath.Join(m.Dir, NativeName)
+	under := filepath.Join(m.Dir, fs.NativeName)
 	// The first poll of a file asks the server. Go's runtime polls each file that is
 	// opened, and lets no other goroutine run meanwhile: not this server's.
 	if fd, err := unix.Open(m.path(os.Getpid(), "status"), unix.O_RDONLY, 0); err == nil {
@@ -63,9 +72,9 @@ func mounted(t testing.TB, change func(*Config)) *Mount {
 	}
 	t.Cleanup(func() {
 		unix.Unmount(under, unix.MNT_DETACH)
-		if err := m.Unmount(false); err != nil {
+		if err := m.unmount(false); err != nil {
 			t.Error(err)
-			m.Unmount(true)
+			m.unmount(true)
 		}
 		select {
 		case <-m.Done():
@@ -194,7 +203,7 @@ func TestLeftToTheNativeProcfs(t *testing.T) {
 				text, err := os.Readlink(m.path(pid, f.String()))
 				if is := err == nil; is != slices.Contains(test.links, f) {
 					t.Errorf("%v: a link: %v", f, is)
-				} else if is && text != fmt.Sprintf("../%s/%d/%v", NativeName, pid, f) {
+				} else if is && text != fmt.Sprintf("../%s/%d/%v", fs.NativeName, pid, f) {
 					t.Errorf("%v leads to %s", f, text)
 				}
 				readFile(t, m.path(pid, f.String()))

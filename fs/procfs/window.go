@@ -42,7 +42,6 @@ type scans struct {
 
 // A window is what scans are served from. Mount.mu guards it.
 type window struct {
-	began     time.Time
 	until     time.Time       // when it gives no more: what it gave has to be dropped yet
 	first     uint32          // the process that is read when it begins; 0: the first one visited
 	foreseen  bool            // it was begun with a list, and what is wanted is a guess
@@ -113,8 +112,7 @@ func (m *Mount) foresee(readers map[uint32]bool) {
 
 // begin begins a window. Mount.mu is held.
 func (m *Mount) begin(w *window) {
-	w.began = time.Now()
-	w.until = w.began.Add(m.config.Freshness * 3 / 4)
+	w.until = time.Now().Add(m.config.Freshness * 3 / 4)
 	w.swept = make(chan struct{})
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(m.ctx)

@@ -6,10 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
-	"strings"
-	"testing"
 
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -88,32 +85,4 @@ func ownFolder() error {
 	}
 	unix.Umask(0o077)
 	return unix.Chdir("/")
-}
-
-// InCpuset makes an animal in a cpuset of its own, which has one CPU.
-func InCpuset(t testing.TB) (pid int) {
-	t.Helper()
-	mounts, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
-		v1 := m.FSType == "cgroup" && strings.Contains(","+m.VFSOptions+",", ",cpuset,")
-		return m.Root != "/" || (m.FSType != "cgroup2" && !v1), false
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range mounts {
-		if m.FSType == "cgroup2" {
-			controllers, _ := os.ReadFile(m.Mountpoint + "/cgroup.subtree_control")
-			if !strings.Contains(string(controllers), "cpuset") {
-				continue
-			}
-		}
-		c := newCgroups(t, m.Mountpoint)
-		c.Write("cpuset.cpus", "0")
-		c.Write("cpuset.mems", "0")
-		pid := One(t, "plain")
-		c.Move(".", pid)
-		return pid
-	}
-	t.Skip("no hierarchy here has cpusets")
-	return 0
 }
