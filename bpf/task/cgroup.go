@@ -97,12 +97,10 @@ var cgroupFiles = []bpf.File{
 	{Path: "tasks/cgroup", Doc: "every process's cgroup, " + headedForm, Program: "cgroup_records",
 		Open: openCgroup(headed[taskCgroupRecord])},
 	{Path: "tasks/<pid>/cgroup", Doc: "as /proc/<pid>/cgroup", Program: "cgroup_records",
-		Open: openCgroup(asIs)},
+		Open: openCgroup(plain)},
 	{Path: "tasks/<pid>/task/<tid>/cgroup", Doc: "as /proc/<pid>/task/<tid>/cgroup", Program: "cgroup_records",
-		Open: openCgroup(asIs)},
+		Open: openCgroup(plain)},
 }
-
-func asIs(one text[taskCgroupRecord]) text[taskCgroupRecord] { return one }
 
 func openCgroup(form func(one text[taskCgroupRecord]) text[taskCgroupRecord]) func(bpf.Request, bpf.Form) (bpf.Content, error) {
 	return func(r bpf.Request, _ bpf.Form) (bpf.Content, error) {

@@ -29,7 +29,7 @@ func Identify(ctx context.Context, s bpf.System, tid uint32) (*bpf.Identity, err
 
 func identify(ctx context.Context, s bpf.System, tid uint32) (found *bpf.Identity, err error) {
 	if c := (callsCall{Tid: tid}); callable(s) {
-		if err := s.Call(&calls, "identify_thread", c.bytes()); err != nil || c.Found == 0 {
+		if there, err := c.call(s, "identify_thread"); !there {
 			return nil, err
 		}
 		return (*bpf.Identity)(unsafe.Pointer(&c.Reader)), nil
@@ -65,10 +65,10 @@ func judge(ctx context.Context, s bpf.System, reader bpf.Identify, task bpf.Key,
 			return err
 		}
 		c := callsCall{Tid: task.ID, Start: task.Birth, Reader: *(*callsReader)(unsafe.Pointer(identity))}
-		if err := s.Call(&calls, "judge", c.bytes()); err != nil {
+		if found, err = c.call(s, "judge"); err != nil {
 			return err
 		}
-		found, allowed = c.Found != 0, verdict(c.MayRead, c.MayReadMemory) != 0
+		allowed = verdict(c.MayRead, c.MayReadMemory) != 0
 	} else {
 		err := each(ctx, s, &Target, "access_records", bpf.Params{TID: task.ID, Reader: reader}, func(e entry[taskAccessRecord]) bool {
 			key := &e.rec.Key
@@ -96,13 +96,11 @@ func isThere(s bpf.System, task bpf.Key) error {
 		return nil
 	}
 	c := callsCall{Tid: task.ID, Start: task.Birth}
-	if err := s.Call(&calls, "judge", c.bytes()); err != nil {
-		return err
+	there, err := c.call(s, "judge")
+	if err == nil && !there {
+		err = unix.ESRCH
 	}
-	if c.Found == 0 {
-		return unix.ESRCH
-	}
-	return nil
+	return err
 }
 
 // calls are programs that do without an iterator.
@@ -112,8 +110,10 @@ var calls = bpf.Target{
 	Records: map[string]uintptr{"reader": unsafe.Sizeof(bpf.Identity{}), "call": unsafe.Sizeof(callsCall{})},
 }
 
-func (c *callsCall) bytes() []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(c)), unsafe.Sizeof(*c))
+// call runs one of them, and reports whether there is the task.
+func (c *callsCall) call(s bpf.System, program string) (there bool, err error) {
+	err = s.Call(&calls, program, unsafe.Slice((*byte)(unsafe.Pointer(c)), unsafe.Sizeof(*c)))
+	return err == nil && c.Found != 0, err
 }
 
 // calling is whether this kernel takes the calls, once that is known.
@@ -130,8 +130,8 @@ func callable(s bpf.System) bool {
 	defer calling.Unlock()
 	if !calling.known {
 		c := callsCall{Tid: uint32(unix.Gettid())}
-		err := s.Call(&calls, "identify_thread", c.bytes())
-		calling.known, calling.ok = true, err == nil && c.Found != 0 && c.Reader.NativeLevel == 0
+		there, _ := c.call(s, "identify_thread")
+		calling.known, calling.ok = true, there && c.Reader.NativeLevel == 0
 	}
 	return calling.ok
 }

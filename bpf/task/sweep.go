@@ -4,7 +4,6 @@ package task
 
 import (
 	"context"
-	"io"
 	"slices"
 	"unsafe"
 
@@ -47,32 +46,15 @@ type Sweep struct {
 // Run visits the processes in the order of their numbers. What is told of one is
 // valid during the visit.
 func (s *Sweep) Run(ctx context.Context, system bpf.System, visit func(*Process)) error {
-	records, err := system.Run(&Target, "sweep_records", bpf.Params{Reader: s.Reader, Args: asArgs(&taskTaskArgs{Files: s.Files})})
-	if err != nil {
-		return err
-	}
-	defer records.Close()
 	for i := range s.texts {
 		s.texts[i] = make([]byte, 0, bpf.RowRoom) // not nil, which says that a content is not known
 	}
-	for {
-		batch, err := records.Next(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for len(batch) > 0 {
-			e, n, err := decode[taskIdRecord](batch)
-			if err != nil {
-				return err
-			}
-			s.render(e)
-			visit(&s.process)
-			batch = batch[n:]
-		}
-	}
+	params := bpf.Params{Reader: s.Reader, Args: asArgs(&taskTaskArgs{Files: s.Files})}
+	return each(ctx, system, &Target, "sweep_records", params, func(e entry[taskIdRecord]) bool {
+		s.render(e)
+		visit(&s.process)
+		return true
+	})
 }
 
 // render makes the contents of the files that a record brings.

@@ -83,20 +83,21 @@ func (s *system) ids(ctx context.Context, r bpf.Reader) (*bpf.IDs, error) {
 
 // identify finds out who a caller is, who waits for the answer meanwhile.
 func (s *system) identify(ctx context.Context, c fs.Caller) (*bpf.Identity, error) {
-	own, err := s.daemon(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if c.TID == 0 && !s.view.OfMount {
 		return nil, errInvisible
 	}
 	identity := &bpf.Identity{FSUID: c.UID, FSGID: c.GID, EUID: math.MaxUint32} // of one whom nobody sees: no rights
 	if c.TID != 0 {
+		var err error
 		if identity, err = task.Identify(ctx, s, c.TID); err != nil {
 			return nil, err
 		}
 	}
 	if s.view.OfMount {
+		own, err := s.daemon(ctx)
+		if err != nil {
+			return nil, err
+		}
 		identity.PIDNS, identity.PIDLevel = own.PIDNS, own.PIDLevel
 		identity.NativeNS, identity.NativeLevel = own.NativeNS, own.NativeLevel
 		identity.CgroupNS = own.CgroupNS

@@ -205,14 +205,14 @@ func key(r fs.Request) *bpf.Key {
 
 // open makes the Open of a file with a target's records.
 func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Context, fs.Request) (fs.Stream, error) {
-	narrow := s.narrowing(f.Path)
+	narrow, ofProcess := s.narrowing(f.Path), strings.HasPrefix(f.Path, "tasks/<pid>/")
 	return func(_ context.Context, r fs.Request) (fs.Stream, error) {
 		request := bpf.Request{System: s, Target: t, File: f, Reader: s.opener(r), Object: key(r)}
 		if request.Object != nil && narrow != nil {
 			request.Params = narrow(request.Object.ID)
 		}
 		request.Params.Reader = request.Reader.Identify
-		if strings.HasPrefix(f.Path, "tasks/<pid>/") {
+		if ofProcess {
 			if err := s.mayEnter(request.Reader, *request.Object); err != nil {
 				return nil, err
 			}
