@@ -26,16 +26,26 @@ type Cgroups struct {
 // NewCgroups makes one in v2.
 func NewCgroups(t testing.TB) *Cgroups {
 	t.Helper()
+	roots := hierarchies(t, func(m *mountinfo.Info) bool { return m.FSType == "cgroup2" })
+	if len(roots) == 0 {
+		t.Skip("no hierarchy of cgroup v2 is mounted here")
+	}
+	return newCgroups(t, roots[0])
+}
+
+// hierarchies are where those that are wanted are mounted as a whole.
+func hierarchies(t testing.TB, wanted func(*mountinfo.Info) bool) (roots []string) {
+	t.Helper()
 	mounts, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
-		return m.FSType != "cgroup2" || m.Root != "/", false
+		return m.Root != "/" || !wanted(m), false
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(mounts) == 0 {
-		t.Skip("no hierarchy of cgroup v2 is mounted here")
+	for _, m := range mounts {
+		roots = append(roots, m.Mountpoint)
 	}
-	return newCgroups(t, mounts[0].Mountpoint)
+	return roots
 }
 
 // NewCgroupsV1 makes one in a hierarchy of v1 that is the test's own too, and

@@ -113,6 +113,12 @@ func New(t testing.TB) map[string]int {
 			pids[b.kind] = b.pid
 		}
 	}
+	if cpuset := newCpuset(t); cpuset == nil {
+		t.Log(`no animal "cpuset": no hierarchy here gives cpusets`)
+	} else {
+		pids["cpuset"] = One(t, "plain")
+		cpuset.Move("", pids["cpuset"])
+	}
 	return pids
 }
 
