@@ -124,12 +124,18 @@ func TestProcClients(t *testing.T) {
 			if c.what == most {
 				pids = withPlace
 			}
-			persistently(t, func() []string {
-				before, got, after := c.run(t, "/proc", pids), c.run(t, root, pids), c.run(t, "/proc", pids)
-				return compareOutput(c.what, pids, before, got, after)
-			})
+			c.compare(t, pids, root, c.run)
 		})
 	}
+}
+
+// compare compares what the program prints, however it is run on a procfs.
+func (c client) compare(t *testing.T, pids []int, root string, run func(t *testing.T, root string, pids []int) string) {
+	t.Helper()
+	persistently(t, func() []string {
+		before, got, after := run(t, "/proc", pids), run(t, root, pids), run(t, "/proc", pids)
+		return compareOutput(c.what, pids, before, got, after)
+	})
 }
 
 // compareOutput compares what a program printed about the zoo, line by line, word
