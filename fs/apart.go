@@ -4,9 +4,10 @@ package fs
 
 import (
 	"fmt"
-	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/internal/thread"
 )
 
 // apart runs f where it may use paths through filesystems that this process serves:
@@ -16,20 +17,15 @@ import (
 // for ever; this one does not, and is let go with the last that does.
 //
 // Descriptors that f opens are of that table alone, and end with f; it must leave
-// none to be closed by another thread, such as the garbage collector's. The process's
-// first thread does not end before that does: main must keep it.
+// none to be closed by another thread, such as the garbage collector's.
 func apart(devices []int, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends
+	return thread.Do(func() error {
 		if err := unix.Unshare(unix.CLONE_FILES | unix.CLONE_FS); err != nil {
-			done <- fmt.Errorf("unshare descriptors: %w", err)
-			return
+			return fmt.Errorf("unshare descriptors: %w", err)
 		}
 		for _, device := range devices {
 			unix.Close(device)
 		}
-		done <- f()
-	}()
-	return <-done
+		return f()
+	})
 }

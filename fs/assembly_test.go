@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,9 +14,6 @@ import (
 
 	"github.com/iterfs/iterfs/tests/need"
 )
-
-// As in the program, the first thread is left alone (apart.go).
-func init() { runtime.LockOSThread() }
 
 // An assembly is mounted whole, or not at all.
 func TestAttach(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/internal/thread"
 	"github.com/iterfs/iterfs/tests/need"
 )
 
@@ -25,17 +25,6 @@ func (m *mount) served(t *testing.T, what string) {
 	if out, err := exec.Command("/bin/sh", "-c", script, m.dir).CombinedOutput(); err != nil {
 		t.Errorf("%s, and another process reads: %v, %s", what, err, out)
 	}
-}
-
-// onOneThread runs f on a thread of its own.
-func onOneThread(f func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		f()
-	}()
-	<-done
 }
 
 // openMany opens a file again and again, until that is refused.
@@ -70,7 +59,7 @@ func TestAttackByOpening(t *testing.T) {
 	}
 	for _, path := range []string{"tasks/stat", "tasks"} {
 		before := m.rss(t)
-		onOneThread(func() {
+		thread.Do(func() error {
 			fds, err := openMany(m.path(path), 10_000)
 			defer closeAll(fds)
 			if want := min(int(limit.Cur)/8, 8192); !errors.Is(err, unix.ENFILE) || len(fds) != want {
@@ -80,6 +69,7 @@ func TestAttackByOpening(t *testing.T) {
 				t.Errorf("%d open files %s cost %d KB", len(fds), path, grown)
 			}
 			m.served(t, "a reader has too many files open")
+			return nil
 		})
 		m.settles(t)
 		eventually(t, func() bool {
@@ -111,13 +101,14 @@ func TestAttackByAnotherUser(t *testing.T) {
 	var fds []int
 	var refused error
 	for range 100 {
-		onOneThread(func() {
+		thread.Do(func() error {
 			if _, err := unix.SetfsuidRetUid(nobody); err != nil {
 				t.Error(err)
 			}
 			var more []int
 			more, refused = openMany(m.path("tasks/stat"), 100)
 			fds = append(fds, more...)
+			return nil
 		})
 		if refused != nil {
 			break

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/internal/thread"
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
@@ -173,7 +174,7 @@ func TestAttackByNumbersUsedAgain(t *testing.T) {
 		}
 		return true
 	}
-	onOneThread(func() {
+	thread.Do(func() error {
 		for done := 0; done < cycles && !t.Failed(); {
 			if cycle([]string{"tasks"}, pause) {
 				done++
@@ -185,5 +186,6 @@ func TestAttackByNumbersUsedAgain(t *testing.T) {
 				done++
 			}
 		}
+		return nil
 	})
 }

@@ -6,31 +6,27 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/internal/thread"
 	"github.com/iterfs/iterfs/tests/objects"
 )
 
 // without runs f on a thread that has given capabilities up.
 func without(t testing.TB, f func() error, capabilities ...int) error {
 	t.Helper()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends
+	return thread.Do(func() error {
 		for _, c := range capabilities {
 			if err := dropCapability(c); err != nil {
-				done <- err
-				return
+				return err
 			}
 		}
-		done <- f()
-	}()
-	return <-done
+		return f()
+	})
 }
 
 // Only who may load BPF programs may write, whatever its user id.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,15 +88,10 @@ func TestKsymsHideAddresses(t *testing.T) {
 	readers := map[string]func(file string) (string, error){
 		"root": func(file string) (string, error) { return readSome(file, some) },
 		"root without CAP_SYSLOG": func(file string) (text string, err error) {
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				runtime.LockOSThread() // for good: the thread ends with what it lost
-				if err = dropCapability(unix.CAP_SYSLOG); err == nil {
-					text, err = readSome(file, some)
-				}
-			}()
-			<-done
+			err = without(t, func() (err error) {
+				text, err = readSome(file, some)
+				return err
+			}, unix.CAP_SYSLOG)
 			return text, err
 		},
 		"root of another user namespace": func(file string) (string, error) {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/internal/thread"
 	"github.com/iterfs/iterfs/tests/need"
 )
 
@@ -141,11 +141,9 @@ func tryOpen(name string) error {
 }
 
 // as calls f as a user without rights, on a thread that then ends.
-func as(t *testing.T, uid, gid int, f func() error) (err error) {
+func as(t *testing.T, uid, gid int, f func() error) error {
 	t.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked
+	return thread.Do(func() error {
 		for _, change := range []func() error{
 			func() error { return rawErr(unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)) },
 			func() error {
@@ -156,13 +154,11 @@ func as(t *testing.T, uid, gid int, f func() error) (err error) {
 			},
 		} {
 			if err := change(); err != nil {
-				done <- fmt.Errorf("become user %d: %w", uid, err)
-				return
+				return fmt.Errorf("become user %d: %w", uid, err)
 			}
 		}
-		done <- f()
-	}()
-	return <-done
+		return f()
+	})
 }
 
 func rawErr(_, _ uintptr, errno unix.Errno) error {

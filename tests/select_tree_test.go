@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -137,25 +136,14 @@ func TestSelectHidesPointers(t *testing.T) {
 	if err == nil && restrict[0] == '0' && paranoid[0] < '2' {
 		t.Skip("perf_event_paranoid lets everyone see addresses here")
 	}
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the thread ends without the capability
-		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		var data [2]unix.CapUserData
-		err := unix.Capget(&header, &data[0])
-		data[unix.CAP_SYSLOG/32].Effective &^= 1 << (unix.CAP_SYSLOG % 32)
-		if err == nil {
-			err = unix.Capset(&header, &data[0])
+	err = without(t, func() error {
+		text, err := read()
+		if err == nil && (strings.Contains(text, "0x") || !strings.Contains(text, "hidden")) {
+			err = fmt.Errorf("without CAP_SYSLOG one sees %q", text)
 		}
-		if err == nil {
-			var text string
-			if text, err = read(); err == nil && (strings.Contains(text, "0x") || !strings.Contains(text, "hidden")) {
-				err = fmt.Errorf("without CAP_SYSLOG one sees %q", text)
-			}
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
+		return err
+	}, unix.CAP_SYSLOG)
+	if err != nil {
 		t.Error(err)
 	}
 }

@@ -66,9 +66,8 @@ func netNS(tid uint32) (*os.File, error) {
 	}
 	is, err := theirs.Stat()
 	if err == nil {
-		// Not that of /proc/self: the first thread may be left in another (inNetNS).
 		var own os.FileInfo
-		if own, err = native.Stat("thread-self/ns/net"); err == nil && !os.SameFile(own, is) {
+		if own, err = native.Stat("self/ns/net"); err == nil && !os.SameFile(own, is) {
 			return theirs, nil
 		}
 	}

@@ -17,8 +17,8 @@ const (
 	exitUsage   = 2
 )
 
-// The process's first thread cannot end. Were a goroutine to enter a namespace on
-// it, it would stay there, so it is main's alone.
+// Main stays on the process's first thread, which does not end before the process:
+// what it spawns may be told when the thread that did ends.
 func init() { runtime.LockOSThread() }
 
 func main() {

@@ -4,12 +4,13 @@ package procfs
 
 import (
 	"fmt"
-	"runtime"
 	"strconv"
 	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/internal/thread"
 )
 
 // A notifier writes notices that wait for what the kernel has locked while a request
@@ -31,9 +32,8 @@ func (m *Mount) newNotifier() (*notifier, error) {
 	n := &notifier{device, make(chan func(*notifier), 64)}
 	ready := make(chan error)
 	m.notifiers.Add(1)
-	go func() {
+	go thread.Do(func() error {
 		defer m.notifiers.Done()
-		runtime.LockOSThread() // and never unlocked: the thread ends with this
 		err := unix.Unshare(unix.CLONE_FILES)
 		if err == nil {
 			err = m.native.closeOthers(device)
@@ -42,7 +42,8 @@ func (m *Mount) newNotifier() (*notifier, error) {
 		for job := range n.jobs {
 			job(n)
 		}
-	}()
+		return nil
+	})
 	err = <-ready
 	unix.Close(device) // here: the thread has it
 	if err != nil {

@@ -7,7 +7,6 @@ package rights
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/internal/thread"
 	"github.com/iterfs/iterfs/native"
 )
 
@@ -60,32 +60,21 @@ func As(t Task, f func() error) error {
 	if err != nil {
 		return err
 	}
-	return onOwnThread(t, groups, caps, f)
+	return with(t, groups, caps, f)
 }
 
 // Bare calls f as a user without further groups and without any capability.
 func Bare(uid, gid uint32, f func() error) error {
-	return onOwnThread(Task{UID: uid, GID: gid}, nil, capabilities{}, f)
+	return with(Task{UID: uid, GID: gid}, nil, capabilities{}, f)
 }
 
-func onOwnThread(t Task, groups []uint32, caps capabilities, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		if unix.Gettid() == os.Getpid() {
-			// The first thread cannot end. While it is held here, the next is another.
-			done <- onOwnThread(t, groups, caps, f)
-			runtime.UnlockOSThread()
-			return
-		}
-		// Never unlocked: the thread dies.
+func with(t Task, groups []uint32, caps capabilities, f func() error) error {
+	return thread.Do(func() error {
 		if err := become(t, groups, caps); err != nil {
-			done <- fmt.Errorf("take on the caller's rights: %w", err)
-			return
+			return fmt.Errorf("take on the caller's rights: %w", err)
 		}
-		done <- f()
-	}()
-	return <-done
+		return f()
+	})
 }
 
 // All reports whether a task can do all that this process can.

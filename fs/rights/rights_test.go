@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/internal/thread"
 	"github.com/iterfs/iterfs/tests/need"
 )
 
@@ -36,22 +37,13 @@ func other(t *testing.T, attr *syscall.SysProcAttr) uint32 {
 
 // withoutBounds calls f on a thread whose children have no capabilities.
 func withoutBounds(f func()) {
-	done := make(chan bool)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread dies
-		if unix.Gettid() == os.Getpid() {
-			withoutBounds(f) // the first thread cannot
-			runtime.UnlockOSThread()
-			close(done)
-			return
-		}
+	thread.Do(func() error {
 		for c := range 64 {
 			unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0) // EINVAL behind the last
 		}
 		f()
-		close(done)
-	}()
-	<-done
+		return nil
+	})
 }
 
 // fields are lines of this thread's status.

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"runtime"
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/internal/thread"
 )
 
 // A Place is a thread in a mount namespace of its own, where programs find a
@@ -21,34 +22,18 @@ type Place struct{ work chan func() }
 func NewPlace(proc string) (*Place, error) {
 	p := &Place{work: make(chan func())}
 	entered := make(chan error)
-	go onThread(func() {
+	go thread.Do(func() error {
 		entered <- enter(proc)
 		for f := range p.work {
 			f()
 		}
+		return nil
 	})
 	if err := <-entered; err != nil {
 		p.Close()
 		return nil, fmt.Errorf("a mount namespace with %q as /proc: %w", proc, err)
 	}
 	return p, nil
-}
-
-// onThread runs f on a thread that ends with it, and its namespace too. That is not the
-// process's first, which cannot end: it waits where it is until another is found.
-func onThread(f func()) {
-	runtime.LockOSThread()
-	if unix.Gettid() != unix.Getpid() {
-		f()
-		return
-	}
-	found := make(chan struct{})
-	go onThread(func() {
-		close(found)
-		f()
-	})
-	<-found
-	runtime.UnlockOSThread()
 }
 
 func enter(proc string) error {

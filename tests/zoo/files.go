@@ -10,6 +10,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/internal/thread"
 )
 
 // LongestPath is how long a path can be that the kernel tells: PATH_MAX without NUL.
@@ -172,7 +174,7 @@ func anonymousFiles() {
 // otherMounts are files that are not below the root of who looks: in another
 // mount namespace, and in a mount that is attached nowhere.
 func otherMounts() {
-	must(onOwnThread(func() error {
+	must(thread.Do(func() error {
 		ownMounts()
 		must(os.Mkdir("mount", 0o755))
 		must(unix.Mount("tmpfs", "mount", "tmpfs", 0, ""))

@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/internal/thread"
 )
 
 // holders are animals for what they hold. Each begins in an empty folder.
@@ -59,7 +61,7 @@ func mappings() {
 	unix.Syscall(unix.SYS_IO_SETUP, 8, uintptr(unsafe.Pointer(&aio)), 0)
 	named()
 	besideHeap()
-	must(onOwnThread(stacked))
+	must(thread.Do(stacked))
 	ready(os.Getpid())
 	idle()
 }

@@ -5,12 +5,13 @@ package zoo
 import (
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/internal/thread"
 )
 
 // A NetNS is a network namespace of the test's own, with its loopback up.
@@ -20,7 +21,7 @@ type NetNS struct{ file *os.File }
 func NewNetNS(t testing.TB) *NetNS {
 	t.Helper()
 	ns := &NetNS{}
-	err := onOwnThread(func() (err error) {
+	err := thread.Do(func() (err error) {
 		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return err
 		}
@@ -49,9 +50,9 @@ func (ns *NetNS) Inode() string {
 	return strconv.FormatUint(st.Ino, 10)
 }
 
-// Do runs f on a thread that is in the namespace and that nothing else runs on.
+// Do runs f on a thread of its own in the namespace.
 func (ns *NetNS) Do(f func() error) error {
-	return onOwnThread(func() error {
+	return thread.Do(func() error {
 		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
 			return err
 		}
@@ -66,14 +67,4 @@ func (ns *NetNS) Output(name string, args ...string) (out []byte, err error) {
 		return err
 	})
 	return out, err
-}
-
-// onOwnThread runs f on a thread that ends with it.
-func onOwnThread(f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		done <- f()
-	}()
-	return <-done
 }

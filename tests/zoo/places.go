@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/internal/thread"
 )
 
 // Animals that see other files, or other processes, than who looks at them.
@@ -66,7 +68,7 @@ func oddThreads() {
 		"no name": func() error { setComm(""); return nil },
 	} {
 		changed := make(chan error)
-		go onOwnThread(func() error {
+		go thread.Do(func() error {
 			setComm(name)
 			changed <- change()
 			idle()
