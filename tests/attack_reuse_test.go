@@ -35,11 +35,7 @@ func endChild(t *testing.T, pid int32) {
 	if err := unix.Kill(int(pid), unix.SIGKILL); err != nil {
 		t.Error(err)
 	}
-	for {
-		if _, err := unix.Wait4(int(pid), nil, 0, nil); err != unix.EINTR {
-			return
-		}
-	}
+	ignoringSignals(func() (int, error) { return unix.Wait4(int(pid), nil, 0, nil) })
 }
 
 // A held is what a reader has of a process's directory: itself, and open files.
@@ -100,16 +96,16 @@ func (h *held) showsNothing(t *testing.T) {
 		}
 	}
 	for _, name := range names {
-		fd, err := unix.Openat(h.dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		fd, err := ignoringSignals(func() (int, error) { return unix.Openat(h.dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
 		n := 0
 		if err == nil {
-			n, err = unix.Read(fd, b)
+			n, err = ignoringSignals(func() (int, error) { return unix.Read(fd, b) })
 			unix.Close(fd)
 		}
 		check(name, n, err)
 	}
 	for _, f := range h.open {
-		n, err := unix.Pread(int(f.Fd()), b, 0)
+		n, err := ignoringSignals(func() (int, error) { return unix.Pread(int(f.Fd()), b, 0) })
 		if n != 0 || err != nil || !strings.HasSuffix(f.Name(), "/environ") {
 			check("the open "+filepath.Base(f.Name()), n, err)
 		}
