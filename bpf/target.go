@@ -3,7 +3,8 @@
 // Package bpf says what an iterator target is made of. Each directory below it
 // is one target of the kernel, named as the kernel names it: its BPF program,
 // the Go types generated from the program's records, the text made of them, and
-// the place of that text in the tree.
+// the place of that text in the tree. Only sock, btftext and query are none: they
+// are what several share, and programs made on the fly.
 package bpf
 
 import (

@@ -24,8 +24,8 @@ import (
 	unixsock "github.com/iterfs/iterfs/bpf/unix"
 )
 
-// targets are the iterator targets, in the tree's order. A new one is its
-// directory below bpf, a line here and a row in the tests.
+// targets are the iterator targets, in the tree's order. CONTRIBUTING.md tells how
+// to add one.
 var targets = []*bpf.Target{
 	&task.Target,
 	&taskfile.Target,
