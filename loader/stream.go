@@ -9,28 +9,12 @@ import (
 	"io"
 	"os"
 	"sync"
-	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
 )
-
-// With read-ahead the kernel iterates on one CPU while another renders. Chunks of
-// many batches keep the two from waking each other all the time; what waits is
-// bounded by queued chunks, one being filled and one being read: 1 MiB.
-const (
-	batchesPerChunk = 8
-	queuedChunks    = 2
-)
-
-// maxAhead is how many runs read ahead at a time: whoever keeps files open half read
-// costs no more than their batches beyond it. The rest read on the spot.
-const maxAhead = 64
-
-// aheads counts the runs that do.
-var aheads atomic.Int32
 
 // maxAgain is how often a read in a row can end with neither output nor the end,
 // before the reader is told. For a program that returns 1 for ever it is some
@@ -68,103 +52,6 @@ type Stream struct {
 	chunk   chunk // what Next returned last
 	stop    context.CancelFunc
 	stopped chan struct{}
-}
-
-// chunk is whole records, or what ended the run.
-type chunk struct {
-	buf *[]byte
-	n   int
-	err error
-}
-
-// Run loads the program if need be and attaches it with the parameters.
-func (l *Loader) Run(t *bpf.Target, program string, p bpf.Params) (*Stream, error) {
-	if p.TID != 0 || p.PID != 0 {
-		ok, err := l.taskByTID()
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			p.TID, p.PID = 0, 0
-		}
-	}
-	s := &Stream{name: t.Name + "/" + program}
-	identity, err := l.identify(t, program, &p)
-	if err == nil {
-		err = l.attach(s, t, program, &p, identity)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.name, err)
-	}
-	return s, nil
-}
-
-// identify finds out who reads, where the program asks for it. That takes a run of
-// another program.
-func (l *Loader) identify(t *bpf.Target, program string, p *bpf.Params) (*bpf.Identity, error) {
-	l.mu.Lock()
-	asks, err := l.asks(t, program)
-	l.mu.Unlock()
-	switch {
-	case err != nil || !asks:
-		return nil, err
-	case p.Reader == nil:
-		return nil, errors.New("the program asks who reads, and is not told")
-	}
-	return p.Reader(context.Background())
-}
-
-// asks reports whether a program asks who reads. l.mu is held.
-func (l *Loader) asks(t *bpf.Target, program string) (asks bool, err error) {
-	key := programKey{target: t, name: program}
-	asks, known := l.asking[key]
-	if known || t.Transient {
-		return asks, nil
-	}
-	spec, err := l.spec(t)
-	if err != nil || spec.Programs[program] == nil {
-		return false, err
-	}
-	for i := range spec.Programs[program].Instructions {
-		asks = asks || spec.Programs[program].Instructions[i].Reference() == "readers"
-	}
-	l.asking[key] = asks
-	return asks, nil
-}
-
-// attach gives a stream its link and iterator.
-func (l *Loader) attach(s *Stream, t *bpf.Target, program string, p *bpf.Params, reader *bpf.Identity) (err error) {
-	// As long as the link is not made, an unused variant may be unloaded.
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	free := reader != nil && !p.EachRead && reader.Unrestricted()
-	c, err := l.program(t, program, p.Consts, free)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			s.closeMaps()
-		}
-	}()
-	if free {
-		reader = nil // the program does not ask
-	}
-	if s.arguments, err = newArguments(c, p.Args, reader); err != nil {
-		return err
-	}
-	if reader != nil && p.EachRead {
-		s.reader = p.Reader
-	}
-	if p.Collect != "" {
-		if s.collected, err = mapOf(c, p.Collect); err != nil {
-			return err
-		}
-	}
-	return inNetNS(p.NetNS, func() (err error) {
-		s.link, s.iter, err = attach(c.Programs[program].FD(), p)
-		return err
-	})
 }
 
 // Collected is the map that the run's program fills, valid until Close.
@@ -207,56 +94,6 @@ func (s *Stream) nextBatch(ctx context.Context) ([]byte, error) {
 		s.ended = err
 	}
 	return (*s.batch)[:n], err
-}
-
-func (s *Stream) nextChunk(ctx context.Context) ([]byte, error) {
-	s.chunk.recycle()
-	s.chunk = chunk{}
-	select {
-	case s.chunk = <-s.ahead:
-		s.ended = s.chunk.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if s.ended != nil {
-		return nil, s.ended
-	}
-	return (*s.chunk.buf)[:s.chunk.n], nil
-}
-
-// startReadAhead does so unless too many runs do.
-func (s *Stream) startReadAhead() {
-	if aheads.Add(1) > maxAhead {
-		aheads.Add(-1)
-		return
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	s.ahead, s.stop, s.stopped = make(chan chunk, queuedChunks), stop, make(chan struct{})
-	send := func(c chunk) bool {
-		select {
-		case s.ahead <- c:
-			return true
-		case <-ctx.Done():
-			c.recycle()
-			return false
-		}
-	}
-	go func() {
-		defer close(s.stopped)
-		// Chunks grow, so that a reader's first rows need not wait for many.
-		for want := 1; ; want = min(want*2, batchesPerChunk) {
-			c := chunk{buf: chunks.Get().(*[]byte)}
-			var err error
-			c.n, err = s.read(ctx, *c.buf, want)
-			if !send(c) {
-				return
-			}
-			if err != nil {
-				send(chunk{err: err})
-				return
-			}
-		}
-	}()
 }
 
 // read reads that many batches. Records that came before an error are returned
@@ -305,12 +142,6 @@ func (s *Stream) readBatch(ctx context.Context, buf []byte) (int, error) {
 		default:
 			return 0, fmt.Errorf("%s: read the iterator: %w", s.name, err)
 		}
-	}
-}
-
-func (c chunk) recycle() {
-	if c.buf != nil {
-		chunks.Put(c.buf)
 	}
 }
 
