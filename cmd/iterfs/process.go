@@ -113,25 +113,27 @@ func (s *system) as(c fs.Caller, o bpf.Key, write bool, f func() error) error {
 		return err
 	case all:
 		return f()
-	case !write && isThread(c.TID, o.ID):
-		return f() // whoever reads of himself is not asked
 	}
-	daemon := isThread(uint32(os.Getpid()), o.ID)
-	if !foreign && !daemon {
-		return rights.As(rights.Task(c), f)
+	self, daemon := !write && isThread(c.TID, o.ID), isThread(uint32(os.Getpid()), o.ID)
+	if !self && (foreign || daemon) {
+		// The kernel cannot be asked: of one who has rights in another user namespace
+		// alone, or about the daemon, to whom its own threads may do everything.
+		switch err := s.mayTrace(context.Background(), c, o); {
+		case err != nil && daemon:
+			return err
+		case err != nil:
+			return rights.Bare(nobody, nobody, f)
+		case write:
+			return rights.Bare(c.UID, c.GID, f)
+		}
 	}
-	// The kernel cannot be asked: of one who has rights in another user namespace
-	// alone, or about the daemon, to whom its own threads may do everything.
-	err = s.mayTrace(context.Background(), c, o)
 	switch {
-	case err != nil && daemon:
-		return err
-	case err != nil:
-		return rights.Bare(nobody, nobody, f)
-	case write:
-		return rights.Bare(c.UID, c.GID, f)
+	case foreign: // about modes the kernel has asked whoever opened the file here
+		return rights.Bare(c.UID, c.GID, f, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH)
+	case self: // whom the kernel would not ask whether he may trace himself
+		return rights.As(rights.Task(c), f, unix.CAP_SYS_PTRACE, unix.CAP_SYS_NICE)
 	}
-	return f()
+	return rights.As(rights.Task(c), f)
 }
 
 // nobody is a user whom nothing belongs to.

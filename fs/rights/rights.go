@@ -47,8 +47,9 @@ var self = sync.OnceValues(func() (o own, err error) {
 // As calls f with the rights of a task: its user and groups and, as far as this
 // process has them, its capabilities. A task that has all of ours costs no more than
 // a look. For any other f runs on a thread of its own, which ends with it: no other
-// goroutine can ever have those rights, or lack ours.
-func As(t Task, f func() error) error {
+// goroutine can ever have those rights, or lack ours. Further capabilities are for what
+// the kernel asks of others than the task, of this process thus.
+func As(t Task, f func() error, further ...uint) error {
 	caps, all, err := look(t)
 	if err != nil {
 		return err
@@ -60,15 +61,15 @@ func As(t Task, f func() error) error {
 	if err != nil {
 		return err
 	}
-	return with(t, groups, caps, f)
+	return onThread(t, groups, caps.and(further), f)
 }
 
-// Bare calls f as a user without further groups and without any capability.
-func Bare(uid, gid uint32, f func() error) error {
-	return with(Task{UID: uid, GID: gid}, nil, capabilities{}, f)
+// Bare calls f as a user without further groups, and with no capabilities but these.
+func Bare(uid, gid uint32, f func() error, these ...uint) error {
+	return onThread(Task{UID: uid, GID: gid}, nil, capabilities{}.and(these), f)
 }
 
-func with(t Task, groups []uint32, caps capabilities, f func() error) error {
+func onThread(t Task, groups []uint32, caps capabilities, f func() error) error {
 	return thread.Do(func() error {
 		if err := become(t, groups, caps); err != nil {
 			return fmt.Errorf("take on the caller's rights: %w", err)
@@ -107,6 +108,14 @@ func capabilitiesOf(tid uint32) (c capabilities, err error) {
 		return c, fmt.Errorf("read the capabilities of %d: %w", tid, err)
 	}
 	return c, nil
+}
+
+// and has further effective capabilities.
+func (c capabilities) and(further []uint) capabilities {
+	for _, n := range further {
+		c[n/32].Effective |= 1 << (n % 32)
+	}
+	return c
 }
 
 // include reports whether the effective capabilities are those of o or more.

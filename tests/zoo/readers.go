@@ -200,6 +200,13 @@ func act(op, path string) (string, error) {
 		var st unix.Stat_t
 		err := unix.Lstat(path, &st)
 		return fmt.Sprintf("%o %d:%d", st.Mode, st.Uid, st.Gid), err
+	case "frames":
+		return frames(path)
+	case "child":
+		child := exec.Command("sleep", "1000")
+		child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+		err := child.Start()
+		return strconv.Itoa(child.Process.Pid), err
 	case "exec":
 		for name, value := range map[string]string{readerEnv: "", execEnv: path} {
 			if err := os.Setenv(name, value); err != nil {
@@ -211,8 +218,31 @@ func act(op, path string) (string, error) {
 	return "", unix.EOPNOTSUPP
 }
 
+// frames returns what the pagemap in a process's directory has of its first pages.
+func frames(dir string) (string, error) {
+	maps, err := os.ReadFile(dir + "/maps")
+	if err != nil {
+		return "", err
+	}
+	first, _, _ := strings.Cut(string(maps), "-")
+	address, err := strconv.ParseInt(first, 16, 64)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.Open(dir + "/pagemap")
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	var entry [8]byte // of each page
+	_, err = f.ReadAt(entry[:], address/int64(os.Getpagesize())*int64(len(entry)))
+	return string(entry[:]), err
+}
+
 // Do has the reader do something with a path: read, readlink, list or stat it, or exec
-// it, which is to be a copy of this program. The error is the errno that it met with.
+// it, which is to be a copy of this program; tell the frames of a process by its
+// directory; or start a child, whose number it tells. The error is the errno that it
+// met with.
 func (r *Reader) Do(op, path string) (string, error) {
 	if _, err := fmt.Fprintf(r.ask, "%s %s\n", op, path); err != nil {
 		return "", err
