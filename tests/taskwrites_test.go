@@ -109,37 +109,55 @@ func threadPath(name string, pid int) string {
 	return name
 }
 
+// changes are what would change the directory of a process.
+var changes = map[string]func(dir string) error{
+	"unlink":          func(dir string) error { return unix.Unlink(dir + "/comm") },
+	"unlink passed":   func(dir string) error { return unix.Unlink(dir + "/environ") },
+	"unlink link":     func(dir string) error { return unix.Unlink(dir + "/fd/0") },
+	"rmdir":           func(dir string) error { return unix.Rmdir(dir + "/fd") },
+	"mkdir":           func(dir string) error { return unix.Mkdir(dir+"/x", 0o755) },
+	"mkdir below":     func(dir string) error { return unix.Mkdir(dir+"/net/x", 0o755) },
+	"mkdir of thread": func(dir string) error { return unix.Mkdir(dir+"/task/x", 0o755) },
+	"mkdir again":     func(dir string) error { return unix.Mkdir(dir+"/fd", 0o755) },
+	"mknod":           func(dir string) error { return unix.Mknod(dir+"/x", unix.S_IFIFO, 0) },
+	"symlink":         func(dir string) error { return unix.Symlink("a", dir+"/x") },
+	"link":            func(dir string) error { return unix.Link(dir+"/comm", dir+"/x") },
+	"rename":          func(dir string) error { return unix.Rename(dir+"/comm", dir+"/x") },
+	"rename over":     func(dir string) error { return unix.Rename(dir+"/comm", dir+"/stat") },
+	"create": func(dir string) error {
+		fd, err := unix.Open(dir+"/x", unix.O_CREAT|unix.O_WRONLY, 0o644)
+		unix.Close(fd)
+		return err
+	},
+	"chmod":           func(dir string) error { return unix.Chmod(dir+"/comm", 0o600) },
+	"chmod directory": func(dir string) error { return unix.Chmod(dir, 0o700) },
+	"truncate":        func(dir string) error { return unix.Truncate(dir+"/comm", 0) },
+	"touch":           func(dir string) error { return unix.Utimes(dir+"/comm", nil) },
+}
+
 // Directories of procfs hold what they hold.
 func TestProcessDirectoriesCannotChange(t *testing.T) {
 	m := newMount(t)
 	pid := sleepAs(t, nil)
-	for what, change := range map[string]func(dir string) error{
-		"unlink":          func(dir string) error { return unix.Unlink(dir + "/comm") },
-		"unlink passed":   func(dir string) error { return unix.Unlink(dir + "/environ") },
-		"unlink link":     func(dir string) error { return unix.Unlink(dir + "/fd/0") },
-		"rmdir":           func(dir string) error { return unix.Rmdir(dir + "/fd") },
-		"mkdir":           func(dir string) error { return unix.Mkdir(dir+"/x", 0o755) },
-		"mkdir below":     func(dir string) error { return unix.Mkdir(dir+"/net/x", 0o755) },
-		"mkdir of thread": func(dir string) error { return unix.Mkdir(dir+"/task/x", 0o755) },
-		"mkdir again":     func(dir string) error { return unix.Mkdir(dir+"/fd", 0o755) },
-		"mknod":           func(dir string) error { return unix.Mknod(dir+"/x", unix.S_IFIFO, 0) },
-		"symlink":         func(dir string) error { return unix.Symlink("a", dir+"/x") },
-		"link":            func(dir string) error { return unix.Link(dir+"/comm", dir+"/x") },
-		"rename":          func(dir string) error { return unix.Rename(dir+"/comm", dir+"/x") },
-		"rename over":     func(dir string) error { return unix.Rename(dir+"/comm", dir+"/stat") },
-		"create": func(dir string) error {
-			fd, err := unix.Open(dir+"/x", unix.O_CREAT|unix.O_WRONLY, 0o644)
-			unix.Close(fd)
-			return err
-		},
-		"chmod":           func(dir string) error { return unix.Chmod(dir+"/comm", 0o600) },
-		"chmod directory": func(dir string) error { return unix.Chmod(dir, 0o700) },
-		"truncate":        func(dir string) error { return unix.Truncate(dir+"/comm", 0) },
-		"touch":           func(dir string) error { return unix.Utimes(dir+"/comm", nil) },
-	} {
+	for what, change := range changes {
 		want, got := change(fmt.Sprintf("/proc/%d", pid)), change(m.path(fmt.Sprintf("tasks/%d", pid)))
 		if got != want {
 			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+}
+
+// So do those of the drop-in; where the kernel's own is refused, that may be because
+// this is read-only.
+func TestProcCannotChange(t *testing.T) {
+	root := newProc(t)
+	pid := sleepAs(t, nil)
+	for what, change := range changes {
+		for _, dir := range []string{fmt.Sprintf("/%d", pid), fmt.Sprintf("/%d/task/%[1]d", pid)} {
+			want, got := change("/proc"+dir), change(root+dir)
+			if got != want && (got != unix.EROFS || want == nil) {
+				t.Errorf("%s in %s: %v, want %v", what, dir, got, want)
+			}
 		}
 	}
 }

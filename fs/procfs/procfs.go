@@ -142,8 +142,8 @@ func New(c Config) (*Mount, error) {
 }
 
 // Connect makes the filesystem for New to serve: read-only, for else each read would
-// cost a message for the time of access. What can be written to lies on the native
-// procfs.
+// cost a message for the time of access, with noatime too. What can be written to lies
+// on the native procfs.
 func Connect(o fs.ConnectionOptions) (*fs.Connection, error) {
 	o.ReadOnly, o.MaxRead = true, maxMessage
 	return fs.Connect(o)

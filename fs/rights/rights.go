@@ -47,8 +47,8 @@ var self = sync.OnceValues(func() (o own, err error) {
 // As calls f with the rights of a task: its user and groups and, as far as this
 // process has them, its capabilities. A task that has all of ours costs no more than
 // a look. For any other f runs on a thread of its own, which ends with it: no other
-// goroutine can ever have those rights, or lack ours. Further capabilities are for what
-// the kernel asks of others than the task, of this process thus.
+// goroutine can ever have those rights, or lack ours. The further capabilities
+// are those that the kernel asks this process for, and would not ask the task.
 func As(t Task, f func() error, further ...uint) error {
 	caps, all, err := look(t)
 	if err != nil {
