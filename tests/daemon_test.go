@@ -11,53 +11,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/tests/need"
 )
-
-func eventually(t testing.TB, what func() bool, complaint string) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !what(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal(complaint)
-		}
-	}
-}
-
-func list(t testing.TB, dir string) (names []string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names
-}
-
-// mountsAt lists what is mounted on a directory and below, for this thread.
-func mountsAt(t testing.TB, dir string) (mounts []string) {
-	t.Helper()
-	table, err := os.ReadFile("/proc/thread-self/mountinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(table)) {
-		at := strings.Fields(line)[4]
-		if at == dir || strings.HasPrefix(at, dir+"/") {
-			_, kind, _ := strings.Cut(line, " - ")
-			mounts = append(mounts, at+" "+strings.Fields(kind)[0])
-		}
-	}
-	slices.Sort(mounts)
-	return mounts
-}
-
-func isMounted(t testing.TB, dir string) bool { t.Helper(); return len(mountsAt(t, dir)) > 0 }
 
 // layouts are the layouts of a mount, each with files that can be kept open.
 var layouts = []struct {

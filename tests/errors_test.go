@@ -3,7 +3,6 @@
 package tests
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,22 +144,6 @@ func TestDoctor(t *testing.T) {
 	if err != nil || len(dirs) != len(verdicts) {
 		t.Errorf("programs of %d targets in bpf/, %d targets: %v", len(dirs), len(verdicts), err)
 	}
-}
-
-// olderThan reports whether the running kernel is of a release before.
-func olderThan(t testing.TB, major, minor string) bool {
-	t.Helper()
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		t.Fatal(err)
-	}
-	var have, want [2]int
-	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &have[0], &have[1]); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Sscan(major, &want[0])
-	fmt.Sscan(minor, &want[1])
-	return have[0] < want[0] || have[0] == want[0] && have[1] < want[1]
 }
 
 func TestCatWithoutMount(t *testing.T) {

@@ -12,22 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/iterfs/iterfs/internal/thread"
 	"github.com/iterfs/iterfs/tests/objects"
 )
-
-// without runs f on a thread that has given capabilities up.
-func without(t testing.TB, f func() error, capabilities ...int) error {
-	t.Helper()
-	return thread.Do(func() error {
-		for _, c := range capabilities {
-			if err := dropCapability(c); err != nil {
-				return err
-			}
-		}
-		return f()
-	})
-}
 
 // Only who may load BPF programs may write, whatever its user id.
 func TestWhoMayLoad(t *testing.T) {

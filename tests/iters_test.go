@@ -181,15 +181,6 @@ func hasConfig() bool {
 	return boot == nil || proc == nil
 }
 
-func readFile(t testing.TB, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // sockets listens in a namespace, for TCP and UDP of both families.
 func sockets(t testing.TB, ns *zoo.NetNS) {
 	t.Helper()

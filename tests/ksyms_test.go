@@ -4,7 +4,6 @@ package tests
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -121,27 +120,6 @@ func TestKsymsHideAddresses(t *testing.T) {
 	if shown[true] == 0 || shown[false] == 0 {
 		t.Errorf("addresses are shown in %d cases and hidden in %d", shown[true], shown[false])
 	}
-}
-
-func readSome(file string, n int64) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, n))
-	return string(text), err
-}
-
-// dropCapability takes a capability from the calling thread.
-func dropCapability(capability int) error {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var sets [2]unix.CapUserData
-	if err := unix.Capget(&header, &sets[0]); err != nil {
-		return err
-	}
-	sets[capability/32].Effective &^= 1 << (capability % 32)
-	return unix.Capset(&header, &sets[0])
 }
 
 // BenchmarkKsyms reads all symbols, through the mount and from the real file.

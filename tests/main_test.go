@@ -7,7 +7,6 @@ package tests
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -58,8 +57,10 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	others := ownMounts() // of another run of tests
 	status := m.Run()
-	if left := ownMounts(); len(left) > 0 {
+	left := slices.DeleteFunc(ownMounts(), func(dir string) bool { return slices.Contains(others, dir) })
+	if len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "mounts outlive the tests: %q\n", left)
 		return 1
 	}
@@ -156,39 +157,4 @@ func (m *mount) status(t testing.TB, name string) (values []string) {
 		}
 	}
 	return values
-}
-
-// needTarget skips a test where the kernel lacks an iterator, once the tree has
-// been seen to do without.
-func needTarget(t *testing.T, m *mount, name, path string) {
-	t.Helper()
-	if kernelHas(t, "bpf_iter__"+name) {
-		return
-	}
-	if _, err := os.Stat(m.path(path)); !errors.Is(err, unix.ENOENT) {
-		t.Errorf("the kernel has no iter/%s, and %s is there: %v", name, path, err)
-	}
-	if !slices.ContainsFunc(m.status(t, "target"), func(s string) bool { return strings.HasPrefix(s, name+" absent: ") }) {
-		t.Errorf("status does not say that %s is absent", name)
-	}
-	t.Skipf("this kernel has no iter/%s", name)
-}
-
-// table splits a table into rows by the names of its columns.
-func table(t testing.TB, text string) (rows []map[string]string) {
-	t.Helper()
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	names := strings.Fields(lines[0])
-	for _, line := range lines[1:] {
-		values := strings.Fields(line)
-		if len(values) != len(names) {
-			t.Fatalf("%d values for %d columns: %q", len(values), len(names), line)
-		}
-		row := map[string]string{}
-		for i, name := range names {
-			row[name] = values[i]
-		}
-		rows = append(rows, row)
-	}
-	return rows
 }

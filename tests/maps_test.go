@@ -4,7 +4,6 @@ package tests
 
 import (
 	"encoding/json"
-	"errors"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 
 	"github.com/iterfs/iterfs/tests/need"
 )
@@ -149,17 +147,6 @@ func TestMapsTable(t *testing.T) {
 	if refs != 1 {
 		t.Errorf("a map that one descriptor holds has %d references", refs)
 	}
-}
-
-// kernelHas reports whether the running kernel has a type or function.
-func kernelHas(t testing.TB, name string) bool {
-	t.Helper()
-	types, err := btf.LoadKernelSpec()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = types.AnyTypeByName(name)
-	return !errors.Is(err, btf.ErrNotFound)
 }
 
 func TestMapDirectories(t *testing.T) {

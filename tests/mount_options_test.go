@@ -4,7 +4,6 @@ package tests
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
-	"github.com/iterfs/iterfs/internal/thread"
 	"github.com/iterfs/iterfs/tests/need"
 )
 
@@ -138,32 +136,4 @@ func tryOpen(name string) error {
 		f.Close()
 	}
 	return err
-}
-
-// as calls f as a user without rights, on a thread that then ends.
-func as(t *testing.T, uid, gid int, f func() error) error {
-	t.Helper()
-	return thread.Do(func() error {
-		for _, change := range []func() error{
-			func() error { return rawErr(unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)) },
-			func() error {
-				return rawErr(unix.RawSyscall(unix.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid)))
-			},
-			func() error {
-				return rawErr(unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)))
-			},
-		} {
-			if err := change(); err != nil {
-				return fmt.Errorf("become user %d: %w", uid, err)
-			}
-		}
-		return f()
-	})
-}
-
-func rawErr(_, _ uintptr, errno unix.Errno) error {
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }

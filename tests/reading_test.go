@@ -39,26 +39,6 @@ func stableFile(t testing.TB, m *mount, maps int) string {
 	return m.path("maps/table")
 }
 
-func readIn(t testing.TB, path string, size int) []byte {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var got []byte
-	for buf := make([]byte, size); ; {
-		n, err := f.Read(buf)
-		got = append(got, buf[:n]...)
-		if err == io.EOF {
-			return got
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestReadSizes(t *testing.T) {
 	m := newMount(t)
 	path := stableFile(t, m, 300)
@@ -212,14 +192,10 @@ func TestThousandOpensLeaveNothing(t *testing.T) {
 // settles waits until no file but status is open: releases come after closes.
 func (m *mount) settles(t testing.TB) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		// Reading status opens it, after the count was taken.
-		if open := m.status(t, "open_now"); len(open) == 1 && open[0] == "0" {
-			return
-		} else if time.Now().After(deadline) {
-			t.Fatalf("%s files stay open", open)
-		}
-	}
+	eventually(t, func() bool {
+		open := m.status(t, "open_now") // reading status opens it, after the count was taken
+		return len(open) == 1 && open[0] == "0"
+	}, "files stay open")
 }
 
 func (m *mount) fds(t testing.TB) int {

@@ -65,22 +65,6 @@ func hidden(pid string) bool {
 	return errors.Is(err, unix.EACCES)
 }
 
-// persistently runs a check of a live system until it has no complaints, and
-// fails with those of the last run. What is wrong is so every time; what happens
-// to move between two readings is not.
-func persistently(t *testing.T, check func() (complaints []string)) {
-	t.Helper()
-	var complaints []string
-	for range 8 {
-		if complaints = check(); len(complaints) == 0 {
-			return
-		}
-	}
-	for _, c := range complaints {
-		t.Error(c)
-	}
-}
-
 // compare compares a file with the real one, which is read before and after:
 // where both native readings agree, ours must. Every idle process must have been
 // compared.
