@@ -57,21 +57,26 @@ func procFile(tid uint32, name string) (*os.File, error) {
 	return native.Open(fmt.Sprintf("%d/%s", tid, name))
 }
 
-// netNS opens the network namespace of a caller. It is nil, which can be closed too,
-// where it is the daemon's own: that takes no thread to enter it.
+// netNS opens the network namespace of a caller, as foreign has it.
 func netNS(tid uint32) (*os.File, error) {
-	theirs, err := procFile(tid, "ns/net")
+	ns, err := procFile(tid, "ns/net")
 	if err != nil {
 		return nil, fmt.Errorf("find the reader's network namespace: %w", err)
 	}
-	is, err := theirs.Stat()
+	return foreign(ns)
+}
+
+// foreign takes over a network namespace and returns it; or nil, which can be closed
+// too, where it is the daemon's own: that takes no thread to enter it.
+func foreign(ns *os.File) (*os.File, error) {
+	is, err := ns.Stat()
 	if err == nil {
 		var own os.FileInfo
 		if own, err = native.Stat("self/ns/net"); err == nil && !os.SameFile(own, is) {
-			return theirs, nil
+			return ns, nil
 		}
 	}
-	theirs.Close()
+	ns.Close()
 	return nil, err
 }
 

@@ -75,7 +75,10 @@ func (s *system) openOfNetwork(t *bpf.Target, f *bpf.File, open func(bpf.System,
 		if err != nil {
 			return nil, err
 		}
-		ns := os.NewFile(uintptr(fd), "net")
+		ns, err := foreign(os.NewFile(uintptr(fd), "net"))
+		if err != nil {
+			return nil, err
+		}
 		defer ns.Close()
 		request := bpf.Request{System: s, Target: t, File: f, Reader: s.reader(r.Caller)}
 		request.Params = bpf.Params{NetNS: ns, Reader: request.Reader.Identify}
