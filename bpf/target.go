@@ -97,9 +97,9 @@ type Objects struct {
 	// Program writes at least one record for each object.
 	Program string
 	// Run, if set, starts what writes the records instead of Program: those of the
-	// objects in the directory of parent, nil for the topmost directory, or with
+	// objects in the directory of the request's object, or in the topmost one, or with
 	// name at least the one of that name. Names then are the objects' own.
-	Run func(s System, t *Target, parent *Key, name string) (Records, error)
+	Run func(r Request, name string) (Records, error)
 	// Decode yields the object of each record of a batch, and reports one that
 	// does not decode.
 	Decode func(batch []byte, yield func(Object) bool) error

@@ -22,7 +22,7 @@ var Target = bpf.Target{
 		"child_record": unsafe.Sizeof(child{}),
 	},
 	Files: []bpf.File{
-		cgroups("cgroups/table", "one row per cgroup, in pre-order"),
+		cgroups("cgroups/table", "one row per cgroup, in pre-order, from the root of the reader's cgroup namespace on"),
 		processes("cgroups/tasks", "one row per process"),
 		cgroups("cgroups/<cgroup>.../table", "one row for the cgroup and for each below it, in pre-order"),
 		processes("cgroups/<cgroup>.../tasks", "one row per process in the cgroup or below it"),
@@ -30,7 +30,7 @@ var Target = bpf.Target{
 		processes("cgroups/v1/<cgroup>.../tasks", "likewise, in a hierarchy of v1"),
 	},
 	Objects: []bpf.Objects{
-		{Path: "cgroups/<cgroup>...", Doc: "the cgroups of v2, nested as in cgroupfs; one that is called as an entry beside it is in the tables alone", Run: children, Decode: decodeChildren},
+		{Path: "cgroups/<cgroup>...", Doc: "the cgroups of v2, nested as in a cgroupfs of the reader's cgroup namespace; one that is called as an entry beside it is in the tables alone", Run: children, Decode: decodeChildren},
 		{Path: "cgroups/v1/<cgroup>...", Doc: "the hierarchies of v1, named as in /proc/<pid>/cgroup, and their cgroups", Run: childrenV1, Decode: decodeChildren},
 	},
 }
@@ -43,12 +43,22 @@ func cgroups(path, doc string) bpf.File {
 
 func processes(path, doc string) bpf.File {
 	f := task.InCgroup(path, doc)
-	f.Open = openProcesses
+	open := f.Open
+	f.Open = func(r bpf.Request, form bpf.Form) (bpf.Content, error) {
+		w, err := startWalk(r)
+		if err != nil {
+			return nil, err
+		}
+		top := w.chain[w.top]
+		r.Target, r.Object = &task.Target, nil
+		r.Params = bpf.Params{Reader: r.Params.Reader, Args: task.CgroupArgs(w.hierarchy, uint32(w.top), top.id)}
+		return open(r, form)
+	}
 	return f
 }
 
 func openRows(r bpf.Request, form bpf.Form) (bpf.Content, error) {
-	w, err := newWalk(rows(r), r.Object)
+	w, err := startWalk(r)
 	if err != nil {
 		return nil, err
 	}
@@ -56,19 +66,38 @@ func openRows(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 	return r.Content(w, r.File.As(form)), nil
 }
 
-func openProcesses(r bpf.Request, form bpf.Form) (bpf.Content, error) {
-	w, err := newWalk(rows(r), r.Object)
+// startWalk begins at the cgroup of a request, or at the reader's root.
+func startWalk(r bpf.Request) (*walk, error) {
+	var from bpf.Key
+	if r.Object != nil {
+		from = *r.Object
+	}
+	root, err := rootOf(r, from.ID)
 	if err != nil {
 		return nil, err
 	}
-	top := w.chain[w.top]
-	r.Target, r.Object = &task.Target, nil
-	r.Params = bpf.Params{Reader: r.Params.Reader, Args: task.CgroupArgs(w.hierarchy, uint32(w.top), top.id)}
-	return r.Render(r.File.Program, r.File.As(form))
+	if r.Object == nil {
+		from = keyOf(0, root)
+	}
+	return newWalk(func(from bpf.Key, order bpf.Order, args runArgs) (bpf.Records, error) {
+		return run(r.System, r.Target, rowRecords, from, order, args)
+	}, from, root)
 }
 
-func rows(r bpf.Request) runner {
-	return func(from bpf.Key, order bpf.Order, args runArgs) (bpf.Records, error) {
-		return run(r.System, r.Target, rowRecords, from, order, args)
+// rootOf is the root of a hierarchy for the reader of a request: nil the very root.
+func rootOf(r bpf.Request, hierarchy uint32) (*task.CgroupRoot, error) {
+	roots, err := task.CgroupRootsOf(r)
+	if err != nil {
+		return nil, err
 	}
+	return roots.Of(hierarchy)
+}
+
+// keyOf is the key of the cgroup that is a root.
+func keyOf(hierarchy uint32, root *task.CgroupRoot) bpf.Key {
+	key := bpf.Key{ID: hierarchy}
+	if root != nil {
+		key.Birth = root.ID
+	}
+	return key
 }

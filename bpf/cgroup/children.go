@@ -12,13 +12,20 @@ import (
 type child = cgroupChildRecord
 
 // children is the bpf.Objects.Run of the v2 hierarchy.
-func children(s bpf.System, t *bpf.Target, parent *bpf.Key, name string) (bpf.Records, error) {
-	var from bpf.Key
-	if parent != nil {
-		from = *parent
+func children(r bpf.Request, name string) (bpf.Records, error) {
+	if r.Object != nil {
+		return childrenOf(r, *r.Object, name)
 	}
+	root, err := rootOf(r, 0)
+	if err != nil {
+		return nil, err
+	}
+	return childrenOf(r, keyOf(0, root), name)
+}
+
+func childrenOf(r bpf.Request, parent bpf.Key, name string) (bpf.Records, error) {
 	l := &listing{run: func(args runArgs) (bpf.Records, error) {
-		return run(s, t, childRecords, from, bpf.Self, args)
+		return run(r.System, r.Target, childRecords, parent, bpf.Self, args)
 	}}
 	args := l.args.Name[:len(l.args.Name)-1]
 	for i := range min(len(name), len(args)) {

@@ -44,7 +44,7 @@ var table = bpf.Table[row]{
 	},
 	Columns: []column{
 		number("ID", 8, "kn->id", "number of the cgroup, the inode number of its directory", func(r *record) int64 { return int64(r.Id) }),
-		number("LEVEL", 5, "level", "depth below the root, whose level is 0", func(r *record) int64 { return int64(r.Level) }),
+		number("LEVEL", 5, "level", "depth below the reader's root, whose level is 0", func(r *record) int64 { return int64(int32(r.Level)) }),
 		kept("TASKS", 6, "", "cset_links, nr_tasks of each css_set", "threads in the cgroup itself; - when they come and go too fast to be counted", none, func(r *record) int64 { return int64(r.Tasks) }),
 		number("DESCENDANTS", 11, "nr_descendants", "cgroups below it", func(r *record) int64 { return int64(r.Descendants) }),
 		number("DYING", 5, "nr_dying_descendants", "cgroups below it that were removed and that something still refers to", func(r *record) int64 { return int64(r.Dying) }),
@@ -60,7 +60,7 @@ var table = bpf.Table[row]{
 		kept("MEM_MAX_KB", 10, "KiB", "mem_cgroup, memory.max", "limit of memory, as memory.max; - for none", kib(math.MaxInt64/pageSize), func(r *record) int64 { return kib(r.MemoryMax) }),
 		kept("PIDS", 6, "", "pids_cgroup, counter", "tasks in it and below, as pids.current; - where the controller is not enabled, and for the root", none, func(r *record) int64 { return r.Pids }),
 		kept("PIDS_MAX", 8, "", "pids_cgroup, limit", "limit of tasks, as pids.max; - for none", maxPIDs, func(r *record) int64 { return r.PidsMax }),
-		{Name: "PATH", Source: "kn->name", Doc: "path in its hierarchy, as in /proc/<pid>/cgroup", Text: func(dst []byte, r row) ([]byte, bool) {
+		{Name: "PATH", Source: "kn->name", Doc: "path in its hierarchy from the reader's root on, as in /proc/<pid>/cgroup", Text: func(dst []byte, r row) ([]byte, bool) {
 			if len(r.name) == 0 {
 				dst = append(dst, '/')
 			}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/bpf/task"
 	"github.com/iterfs/iterfs/native"
 )
 
@@ -84,17 +85,26 @@ func openV1(key bpf.Key) (*os.File, error) {
 
 // childrenV1 is the bpf.Objects.Run of v1, where the topmost directory has the
 // hierarchies.
-func childrenV1(s bpf.System, t *bpf.Target, parent *bpf.Key, name string) (bpf.Records, error) {
-	if parent != nil {
-		return children(s, t, parent, name)
+func childrenV1(r bpf.Request, name string) (bpf.Records, error) {
+	if r.Object != nil {
+		return childrenOf(r, *r.Object, name)
 	}
 	all, err := hierarchies()
 	if err != nil {
 		return nil, err
 	}
+	roots, err := task.CgroupRootsOf(r)
+	if err != nil {
+		return nil, err
+	}
 	var made made
 	for _, h := range all {
-		made = appendNamed(made, &child{Hierarchy: h.id}, []byte(h.name))
+		root, err := roots.Of(h.id)
+		if err != nil {
+			continue // it came after the namespace was looked at
+		}
+		key := keyOf(h.id, root)
+		made = appendNamed(made, &child{Hierarchy: key.ID, Id: key.Birth}, []byte(h.name))
 	}
 	return &made, nil
 }

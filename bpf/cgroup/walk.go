@@ -11,21 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/bpf/task"
 )
 
 // A walk is the records of a cgroup and all below it, in pre-order, each with the
-// path in place of the name. One run of the iterator gives no more than the
-// kernel's buffer holds. Where it is cut, the walk goes on behind the cgroup that
-// came last: with its descendants, then with the siblings behind it and theirs,
-// then with those behind its parent, and so on up to where the walk began. Ids
-// grow along a list of siblings, so that what is behind a cgroup can be told even
-// when it has gone.
+// path in place of the name. Paths and levels are from the reader's root on. One run
+// of the iterator gives no more than the kernel's buffer holds. Where it is cut, the
+// walk goes on behind the cgroup that came last: with its descendants, then with the
+// siblings behind it and theirs, then with those behind its parent, and so on up to
+// where the walk began. Ids grow along a list of siblings, so that what is behind a
+// cgroup can be told even when it has gone.
 type walk struct {
 	run       runner
 	hierarchy uint32
+	root      *task.CgroupRoot // of the reader
 
 	chain []link // from the root down to the cgroup that came last, by level
 	path  []byte // of that cgroup, "" for the root
+	shown []byte // likewise, for the reader
 	top   int    // the level where the walk began
 
 	records bpf.Records // of the run under way, nil between two
@@ -44,14 +47,9 @@ type link struct {
 // A runner runs row_records from a cgroup on.
 type runner func(from bpf.Key, order bpf.Order, args runArgs) (bpf.Records, error)
 
-// newWalk begins at a cgroup, nil for the root of v2, which is ESRCH when it has
-// gone.
-func newWalk(run runner, at *bpf.Key) (*walk, error) {
-	var from bpf.Key
-	if at != nil {
-		from = *at
-	}
-	w := &walk{run: run, hierarchy: from.ID}
+// newWalk begins at a cgroup, which is ESRCH when it has gone.
+func newWalk(run runner, from bpf.Key, root *task.CgroupRoot) (*walk, error) {
+	w := &walk{run: run, hierarchy: from.ID, root: root}
 	up, err := w.climb(from)
 	if gone(err) || err == nil && (len(up) == 0 || from.Birth != 0 && from.Birth != up[0].id) {
 		err = unix.ESRCH
@@ -190,7 +188,9 @@ func (w *walk) place(batch []byte) ([]byte, error) {
 			return nil, fmt.Errorf("cgroup %d comes before its parent", c.rec.Id)
 		}
 		w.descend(int(c.rec.Level), c.rec.Id, c.name)
-		w.batch = appendNamed(w.batch, c.rec, w.path)
+		c.rec.Level -= uint32(w.root.Level())
+		w.shown = w.root.Relative(append(w.shown[:0], w.path...), 0)
+		w.batch = appendNamed(w.batch, c.rec, w.shown)
 		batch = batch[n:]
 	}
 	return w.batch, nil

@@ -133,7 +133,7 @@ func (c *cut) Close() error { return nil }
 // walked returns the paths that a walk gives.
 func walked(t *testing.T, k *kernel, at *node) (paths []string) {
 	t.Helper()
-	w, err := newWalk(k.run, &bpf.Key{Birth: at.id})
+	w, err := newWalk(k.run, bpf.Key{Birth: at.id}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestWalkWhileTreeChanges(t *testing.T) {
 func TestWalkOfWhatIsGone(t *testing.T) {
 	k := newKernel(2)
 	leaf := k.grow(rand.New(rand.NewPCG(1, 1)), 5, true)[5]
-	w, err := newWalk(k.run, &bpf.Key{Birth: leaf.id})
+	w, err := newWalk(k.run, bpf.Key{Birth: leaf.id}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestWalkOfWhatIsGone(t *testing.T) {
 	if _, err := w.Next(context.Background()); err != unix.ESRCH {
 		t.Errorf("gone before the first record: %v", err)
 	}
-	if _, err := newWalk(k.run, &bpf.Key{Birth: leaf.id}); err != unix.ESRCH {
+	if _, err := newWalk(k.run, bpf.Key{Birth: leaf.id}, nil); err != unix.ESRCH {
 		t.Errorf("gone before: %v", err)
 	}
 }

@@ -3,8 +3,8 @@
 package task
 
 import (
-	"context"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -18,16 +18,13 @@ import (
 // maxHierarchies is how many are told apart here.
 const maxHierarchies = 32
 
-// initialCgroupNS is the namespace whose paths are from the very root.
-const initialCgroupNS = 4026531835 // PROC_CGROUP_INIT_INO
-
 // hierarchies are what this kernel shows of each cgroup hierarchy before the path,
 // in its order.
 type hierarchies struct {
 	ids    []int32
 	labels []string // "3:cpu,cpuacct:"
 	// roots are where the reader's paths begin, in that order; nil for the very roots.
-	roots []string
+	roots []*CgroupRoot
 }
 
 // readHierarchies reads them from the daemon's own file. They change when one is
@@ -49,49 +46,6 @@ func readHierarchies() (h hierarchies, err error) {
 	return h, nil
 }
 
-// readRoots finds out where the paths begin for a reader.
-func (h *hierarchies) readRoots(ctx context.Context, r bpf.Request) error {
-	reader, err := r.Reader.Identify(ctx)
-	if err != nil || reader.CgroupNS == initialCgroupNS {
-		return err
-	}
-	params := bpf.Params{TID: r.Reader.Shown, Reader: r.Params.Reader}
-	err = each(ctx, r.System, r.Target, "cgroup_root_records", params, func(e entry[taskCgroupRecord]) bool {
-		if e.rec.Key.NativeTid != r.Reader.Shown {
-			return true
-		}
-		if places, ok := h.find(e.items); ok {
-			for i := range h.ids {
-				root, _ := appendCgroup(nil, places[i].path)
-				h.roots = append(h.roots, string(root))
-			}
-		}
-		return false
-	})
-	if err == nil && len(h.roots) != len(h.ids) {
-		err = unix.ESRCH
-	}
-	return err
-}
-
-// relative makes dst[start:] a path that begins at a root, as
-// kernfs_path_from_node() of fs/kernfs/dir.c does.
-func relative(dst []byte, start int, root string) []byte {
-	path, root := strings.TrimSuffix(string(dst[start:]), "/"), strings.TrimSuffix(root, "/")
-	common := root
-	for common != "" && path != common && !strings.HasPrefix(path, common+"/") {
-		common = common[:strings.LastIndexByte(common, '/')]
-	}
-	dst = dst[:start]
-	for range strings.Count(root[len(common):], "/") {
-		dst = append(dst, "/.."...)
-	}
-	if dst = append(dst, path[len(common):]...); len(dst) == start {
-		dst = append(dst, '/')
-	}
-	return dst
-}
-
 // cgroupFiles have text that is made with what the daemon's own has at that time.
 var cgroupFiles = []bpf.File{
 	{Path: "tasks/cgroup", Doc: "every process's cgroup, " + headedForm, Program: "cgroup_records",
@@ -105,14 +59,25 @@ var cgroupFiles = []bpf.File{
 func openCgroup(form func(one text[taskCgroupRecord]) text[taskCgroupRecord]) func(bpf.Request, bpf.Form) (bpf.Content, error) {
 	return func(r bpf.Request, _ bpf.Form) (bpf.Content, error) {
 		h, err := readHierarchies()
-		if err == nil {
-			err = h.readRoots(context.Background(), r)
-		}
 		if err != nil {
+			return nil, err
+		}
+		if err := h.readRoots(r); err != nil {
 			return nil, err
 		}
 		return r.Render(r.File.Program, source[taskCgroupRecord]().Texts(form(h.append)))
 	}
+}
+
+// readRoots finds out where the paths begin for the reader.
+func (h *hierarchies) readRoots(r bpf.Request) error {
+	roots, err := cgroupRoots(r)
+	for i := 0; err == nil && roots != nil && i < len(h.ids); i++ {
+		var root *CgroupRoot
+		root, err = roots.Of(uint32(h.ids[i]))
+		h.roots = append(h.roots, root)
+	}
+	return err
 }
 
 // append appends /proc/<pid>/cgroup, as proc_cgroup_show() of
@@ -123,8 +88,8 @@ func (h hierarchies) append(dst []byte, e entry[taskCgroupRecord]) ([]byte, erro
 	for i := 0; ok && i < len(h.ids); i++ {
 		dst = append(dst, h.labels[i]...)
 		at := len(dst)
-		if dst, ok = appendCgroup(dst, places[i].path); ok && h.roots != nil && !places[i].exiting {
-			dst = relative(dst, at, h.roots[i])
+		if dst, ok = appendCgroup(dst, places[i].names); ok && h.roots != nil && !places[i].exiting {
+			dst = h.roots[i].Relative(dst, at)
 		}
 		if places[i].deleted && h.ids[i] == 0 {
 			dst = append(dst, " (deleted)"...)
@@ -142,7 +107,7 @@ func (h hierarchies) append(dst []byte, e entry[taskCgroupRecord]) ([]byte, erro
 
 // A place is a task's cgroup in one hierarchy.
 type place struct {
-	path    []byte // cgroup items
+	names   []byte // cgroup items
 	found   bool
 	deleted bool
 	exiting bool
@@ -155,28 +120,39 @@ func (h hierarchies) find(items []byte) (places [maxHierarchies]place, ok bool) 
 		return places, false
 	}
 	found := 0
-	for len(items) > 0 {
-		it := (*taskItem)(unsafe.Pointer(unsafe.SliceData(items)))
-		hierarchy := (*taskHierarchyItem)(unsafe.Pointer(it))
-		items = items[it.Size:]
-		n := 0
-		for n < len(items) {
-			next := (*taskItem)(unsafe.Pointer(&items[n]))
-			if next.Kind != itemCgroup {
-				break
-			}
-			n += int(next.Size)
-		}
-		switch i := h.index(hierarchy.Id); {
-		case it.Kind != itemHierarchy || hierarchy.Id < 0 || i < 0 && hierarchy.Id > 0:
+	for it, names := range eachHierarchy(items) {
+		switch i := h.index(it.Id); {
+		case it.Id < 0 || i < 0 && it.Id > 0:
 			return places, false
 		case i >= 0: // the default hierarchy is not shown before it has been mounted
-			places[i] = place{path: items[:n], found: true, deleted: hierarchy.Deleted != 0, exiting: hierarchy.Exiting != 0}
+			places[i] = place{names: names, found: true, deleted: it.Deleted != 0, exiting: it.Exiting != 0}
 			found++
 		}
-		items = items[n:]
 	}
 	return places, found == len(h.ids)
+}
+
+// eachHierarchy yields the hierarchies among items, each with the names of the path
+// in it.
+func eachHierarchy(items []byte) iter.Seq2[*taskHierarchyItem, []byte] {
+	return func(yield func(*taskHierarchyItem, []byte) bool) {
+		for len(items) > 0 {
+			it := (*taskHierarchyItem)(unsafe.Pointer(unsafe.SliceData(items)))
+			items = items[it.Item.Size:]
+			n := 0
+			for n < len(items) {
+				next := (*taskItem)(unsafe.Pointer(&items[n]))
+				if next.Kind != itemCgroup {
+					break
+				}
+				n += int(next.Size)
+			}
+			if it.Item.Kind == itemHierarchy && !yield(it, items[:n]) {
+				return
+			}
+			items = items[n:]
+		}
+	}
 }
 
 func (h hierarchies) index(id int32) int {

@@ -2,20 +2,25 @@
 
 package task
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestRelative(t *testing.T) {
 	for _, test := range []struct{ path, root, want string }{
-		{"/", "/", "/"},
-		{"/a/b", "/", "/a/b"},
+		{"/", "", "/"},
+		{"/a/b", "", "/a/b"},
 		{"/a/b", "/a/b", "/"},
 		{"/a/b/c", "/a/b", "/c"},
 		{"/a", "/a/b", "/.."},
 		{"/", "/a/b", "/../.."},
 		{"/a/c", "/a/b", "/../c"},
 		{"/ab/c", "/a/b", "/../../ab/c"},
+		{"/x", "/a/b/c/d", "/../../../../x"},
 	} {
-		if got := string(relative([]byte("0::"+test.path), 3, test.root)); got != "0::"+test.want {
+		root := &CgroupRoot{path: []byte(test.root), up: []byte(strings.Repeat("/..", strings.Count(test.root, "/")))}
+		if got := string(root.Relative([]byte("0::"+test.path), 3)); got != "0::"+test.want {
 			t.Errorf("%s from %s is %s, want %s", test.path, test.root, got, test.want)
 		}
 	}

@@ -85,6 +85,7 @@ static __always_inline void write_hierarchies(struct seq_file *seq, struct css_s
 			if (node == head)
 				break;
 			h.id = BPF_CORE_READ(cgroup, root, hierarchy_id);
+			h.cgroup = BPF_CORE_READ(cgroup, kn, id);
 			h.deleted = !(BPF_CORE_READ(cgroup, self.flags) & CSS_ONLINE);
 			h.exiting = h.id && t && t->flags & PF_EXITING;
 			bpf_seq_write(seq, &h, sizeof(h));
@@ -105,8 +106,9 @@ int cgroup_root_records(struct bpf_iter__task *ctx)
 	struct reader *reader = reader_of_run();
 	struct cgroup_record r = {};
 
-	if (!t || !is_visible(t, reader, 0) || !t->nsproxy)
+	if (!t || !reader || !t->nsproxy)
 		return 0;
+	number(t, reader);
 	START_RECORD(&r, t, reader);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	write_hierarchies(ctx->meta->seq, t->nsproxy->cgroup_ns->root_cset, 0);

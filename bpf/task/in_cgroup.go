@@ -11,7 +11,7 @@ import (
 // InCgroup is a file like tasks/table of the processes whose first thread is in a
 // cgroup or below it. It is for a target that knows cgroups: run with CgroupArgs.
 func InCgroup(path, doc string) bpf.File {
-	return processes.File(path, "cgroup_process_rows", doc)
+	return rowFile(processes, path, "cgroup_process_rows", doc)
 }
 
 // CgroupArgs are the bpf.Params.Args that name the cgroup: the number of its

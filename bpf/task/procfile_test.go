@@ -116,7 +116,7 @@ func TestLimits(t *testing.T) {
 
 func TestCgroups(t *testing.T) {
 	hierarchy := func(id int32, deleted uint16) []byte {
-		return item(itemHierarchy, taskHierarchyItem{Id: id, Deleted: deleted}, 16)
+		return item(itemHierarchy, taskHierarchyItem{Id: id, Deleted: deleted}, 24)
 	}
 	name := func(s string) []byte {
 		i := taskCgroupItem{Name: [264]int8{}}

@@ -228,6 +228,7 @@ struct hierarchy_item {
 	s32 id;
 	u16 deleted;
 	u16 exiting; /* the path is / whatever the root */
+	u64 cgroup;  /* its own id, which no other has had */
 };
 
 struct cmdline_record {

@@ -59,42 +59,71 @@ var (
 	utime   = cpuTime("UTIME_MS", "utime, signal->utime", "CPU time in user mode, with that of threads that have ended (in threads: of this thread)", func(u, _ uint64) uint64 { return u })
 	stime   = cpuTime("STIME_MS", "stime, signal->stime", "CPU time in the kernel, likewise", func(_, s uint64) uint64 { return s })
 	start   = number("START_MS", 10, "ms after boot", "start_boottime", "start", func(r *taskRowRecord) int64 { return int64(r.Key.Start / 1e6) })
-	cgroup  = column{Name: "CGROUP", Width: 12, Source: "cgroups->dfl_cgrp", Doc: "path in the cgroup v2 hierarchy; - when it is deeper than 64", Text: func(dst []byte, r row) ([]byte, bool) {
-		return appendCgroup(dst, r.items)
-	}}
-	pidns = positive("PIDNS", 10, "thread_pid->numbers[level].ns->ns.inum", "inode number of the pid namespace; - for a task that was reaped", func(r *taskRowRecord) uint32 { return r.Pidns })
-	netns = positive("NETNS", 10, "nsproxy->net_ns->ns.inum", "inode number of the network namespace; - for a zombie", func(r *taskRowRecord) uint32 { return r.Netns })
-	comm  = column{Name: "COMM", Source: "comm; kthread->full_name, worker->desc", Doc: "name, as comm in procfs", Text: func(dst []byte, r row) ([]byte, bool) {
+	pidns   = positive("PIDNS", 10, "thread_pid->numbers[level].ns->ns.inum", "inode number of the pid namespace; - for a task that was reaped", func(r *taskRowRecord) uint32 { return r.Pidns })
+	netns   = positive("NETNS", 10, "nsproxy->net_ns->ns.inum", "inode number of the network namespace; - for a zombie", func(r *taskRowRecord) uint32 { return r.Netns })
+	comm    = column{Name: "COMM", Source: "comm; kthread->full_name, worker->desc", Doc: "name, as comm in procfs", Text: func(dst []byte, r row) ([]byte, bool) {
 		return appendName(dst, &r.rec.Comm, r.kthread), true
 	}}
 )
 
 func kib(pages uint64) int64 { return int64(pages * uint64(os.Getpagesize()) / 1024) }
 
-var (
-	processes = bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
-		pid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, vsz, rss, utime, stime, start, cgroup, pidns, netns, comm}}
-	threadTable = bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
-		pid, tid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, utime, stime, start, cgroup, pidns, netns, comm}}
-	// threadsOfProcess has the threads under the key of their process.
-	threadsOfProcess = bpf.Table[row]{Columns: threadTable.Columns, Source: bpf.Source[row]{
-		Decode: decode[taskRowRecord],
-		Key:    func(r row) bpf.Key { return bpf.Key{ID: r.rec.Key.NativeTgid, Birth: r.rec.ProcessStart} },
-	}}
-)
+// cgroup is a column of paths from a root.
+func cgroup(root *CgroupRoot) column {
+	return column{Name: "CGROUP", Width: 12, Source: "cgroups->dfl_cgrp", Doc: "path in the cgroup v2 hierarchy, from the reader's root; - when it is deeper than 64",
+		Text: func(dst []byte, r row) ([]byte, bool) {
+			start := len(dst)
+			dst, ok := appendCgroup(dst, r.items)
+			if ok {
+				dst = root.Relative(dst, start)
+			}
+			return dst, ok
+		}}
+}
 
-// rowFile is a file of a table, with the reader's numbers of users and groups.
-func rowFile(t bpf.Table[row], path, program, doc string) bpf.File {
-	f := t.File(path, program, doc)
+// The tables, for readers for whom cgroups' paths begin at a root.
+
+func processes(root *CgroupRoot) bpf.Table[row] {
+	return bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
+		pid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, vsz, rss, utime, stime, start, cgroup(root), pidns, netns, comm}}
+}
+
+func threadTable(root *CgroupRoot) bpf.Table[row] {
+	return bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
+		pid, tid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, utime, stime, start, cgroup(root), pidns, netns, comm}}
+}
+
+// threadsOfProcess has the threads under the key of their process.
+func threadsOfProcess(root *CgroupRoot) bpf.Table[row] {
+	t := threadTable(root)
+	t.Source.Key = func(r row) bpf.Key { return bpf.Key{ID: r.rec.Key.NativeTgid, Birth: r.rec.ProcessStart} }
+	return t
+}
+
+// rowFile is a file of a table, with the reader's numbers of users and groups and
+// paths of cgroups.
+func rowFile(table func(*CgroupRoot) bpf.Table[row], path, program, doc string) bpf.File {
+	f := table(nil).File(path, program, doc)
 	f.Open = func(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 		reader, err := foreignerOf(r)
 		if err != nil {
 			return nil, err
 		}
-		if reader == nil {
+		roots, err := cgroupRoots(r)
+		if err != nil {
+			return nil, err
+		}
+		root, err := roots.Of(0)
+		if err != nil {
+			return nil, err
+		}
+		if reader == nil && root == nil {
 			return r.Render(program, r.File.As(form))
 		}
-		foreign := bpf.Table[row]{Source: t.Source.Changed(reader.forRow), Columns: t.Columns}
+		foreign := table(root)
+		if reader != nil {
+			foreign.Source = foreign.Source.Changed(reader.forRow)
+		}
 		if form == bpf.JSON {
 			return r.Render(program, foreign.JSON())
 		}

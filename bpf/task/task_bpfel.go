@@ -71,6 +71,7 @@ type taskHierarchyItem struct {
 	Id      int32
 	Deleted uint16
 	Exiting uint16
+	Cgroup  uint64
 }
 
 type taskIdRecord struct {

@@ -16,15 +16,15 @@ import (
 // objects makes the generator of a directory's objects.
 func (s *system) objects(t *bpf.Target, o *bpf.Objects) func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error] {
 	return func(ctx context.Context, r fs.Request, want string) iter.Seq2[fs.Object, error] {
-		return s.objectsFor(ctx, t, o, s.reader(r.Caller).Identify, key(r), want)
+		return s.objectsFor(ctx, bpf.Request{System: s, Target: t, Reader: s.reader(r.Caller), Object: key(r)}, o, want)
 	}
 }
 
-// objectsFor generates the objects in the directory of parent, or at the top, that
-// there are for a reader.
-func (s *system) objectsFor(ctx context.Context, t *bpf.Target, o *bpf.Objects, reader bpf.Identify, parent *bpf.Key, want string) iter.Seq2[fs.Object, error] {
+// objectsFor generates the objects in the directory of the request's object, or at the
+// top, that there are for its reader.
+func (s *system) objectsFor(ctx context.Context, r bpf.Request, o *bpf.Objects, want string) iter.Seq2[fs.Object, error] {
 	return func(yield func(fs.Object, error) bool) {
-		records, err := s.runObjects(ctx, t, o, reader, parent, want)
+		records, err := s.runObjects(ctx, r, o, want)
 		if err != nil {
 			yield(fs.Object{}, err)
 			return
@@ -40,7 +40,7 @@ func (s *system) objectsFor(ctx context.Context, t *bpf.Target, o *bpf.Objects, 
 			}
 			if err == nil {
 				err = o.Decode(batch, func(found bpf.Object) bool {
-					if o.Within == nil || parent == nil || found.Parent == *parent {
+					if o.Within == nil || r.Object == nil || found.Parent == *r.Object {
 						more = yield(object(found), nil)
 					}
 					return more
@@ -56,13 +56,13 @@ func (s *system) objectsFor(ctx context.Context, t *bpf.Target, o *bpf.Objects, 
 
 // runObjects starts what writes the records of a directory's objects; nil where
 // want is not a name of such an object.
-func (s *system) runObjects(ctx context.Context, t *bpf.Target, o *bpf.Objects, reader bpf.Identify, parent *bpf.Key, want string) (bpf.Records, error) {
+func (s *system) runObjects(ctx context.Context, r bpf.Request, o *bpf.Objects, want string) (bpf.Records, error) {
 	if o.Run != nil {
-		return o.Run(s, t, parent, want)
+		return o.Run(r, want)
 	}
 	var params bpf.Params
-	if o.Within != nil && parent != nil {
-		params = o.Within(parent.ID)
+	if o.Within != nil && r.Object != nil {
+		params = o.Within(r.Object.ID)
 	}
 	if want != "" {
 		id, err := strconv.ParseUint(want, 10, 32)
@@ -70,13 +70,13 @@ func (s *system) runObjects(ctx context.Context, t *bpf.Target, o *bpf.Objects, 
 			return nil, nil
 		}
 		if o.Narrow != nil {
-			if err = s.narrow(ctx, o, reader, uint32(id), &params); err != nil {
+			if err = s.narrow(ctx, o, r.Reader.Identify, uint32(id), &params); err != nil {
 				return nil, err
 			}
 		}
 	}
-	params.Reader = reader
-	return s.Run(t, o.Program, params)
+	params.Reader = r.Reader.Identify
+	return s.Run(r.Target, o.Program, params)
 }
 
 // narrow makes the kernel visit the object of a name alone, if it can be told which
@@ -135,7 +135,7 @@ func (s *system) directory(path string) (target *bpf.Target, innermost *bpf.Obje
 func (s *system) Exists(ctx context.Context, path string, key bpf.Key) (bool, error) {
 	t, o := s.directory(path)
 	name := strconv.FormatUint(uint64(key.ID), 10)
-	for o, err := range s.objectsFor(ctx, t, o, s.daemon, nil, name) {
+	for o, err := range s.objectsFor(ctx, bpf.Request{System: s, Target: t, Reader: bpf.Reader{Identify: s.daemon}}, o, name) {
 		if err != nil {
 			return false, err
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -163,13 +164,14 @@ func reader() {
 	if os.Getenv(execEnv) != "" {
 		fmt.Printf("0 %q\n", "")
 	}
+	runtime.LockOSThread() // what it becomes later, the thread becomes
 	requests := bufio.NewReader(os.Stdin)
 	for {
 		line, err := requests.ReadString('\n')
 		if err != nil {
 			os.Exit(0)
 		}
-		op, arg, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		op, arg, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 		content, err := act(op, arg)
 		var errno unix.Errno
 		if err != nil && !errors.As(err, &errno) {
@@ -207,6 +209,12 @@ func act(op, path string) (string, error) {
 		child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 		err := child.Start()
 		return strconv.Itoa(child.Process.Pid), err
+	case "enter cgroup":
+		err := os.WriteFile(path+"/cgroup.procs", []byte("0"), 0)
+		if err == nil {
+			err = unix.Unshare(unix.CLONE_NEWCGROUP)
+		}
+		return "", err
 	case "exec":
 		for name, value := range map[string]string{readerEnv: "", execEnv: path} {
 			if err := os.Setenv(name, value); err != nil {
@@ -241,10 +249,10 @@ func frames(dir string) (string, error) {
 
 // Do has the reader do something with a path: read, readlink, list or stat it, or exec
 // it, which is to be a copy of this program; tell the frames of a process by its
-// directory; or start a child, whose number it tells. The error is the errno that it
-// met with.
+// directory; "enter cgroup", and make that the root of a namespace; or start a child,
+// whose number it tells. The error is the errno that it met with.
 func (r *Reader) Do(op, path string) (string, error) {
-	if _, err := fmt.Fprintf(r.ask, "%s %s\n", op, path); err != nil {
+	if _, err := fmt.Fprintf(r.ask, "%s\t%s\n", op, path); err != nil {
 		return "", err
 	}
 	line, err := r.told.ReadString('\n')
