@@ -8,7 +8,8 @@ import (
 )
 
 // IDs are the numbers that users and groups have in a user namespace. Whoever has
-// none there has the overflow id, as from_kuid_munged() of the kernel has it.
+// none there has the overflow id, as from_kuid_munged() of the kernel has it. Nil are
+// the daemon's own numbers.
 type IDs struct {
 	Users, Groups               []Extent
 	OverflowUser, OverflowGroup uint32
@@ -30,10 +31,20 @@ func ParseExtents(text string) (extents []Extent, err error) {
 }
 
 // UID is the number of a user of the daemon's namespace.
-func (i *IDs) UID(id uint32) uint32 { return mapped(i.Users, id, i.OverflowUser) }
+func (i *IDs) UID(id uint32) uint32 {
+	if i == nil {
+		return id
+	}
+	return mapped(i.Users, id, i.OverflowUser)
+}
 
 // GID is the number of a group of the daemon's namespace.
-func (i *IDs) GID(id uint32) uint32 { return mapped(i.Groups, id, i.OverflowGroup) }
+func (i *IDs) GID(id uint32) uint32 {
+	if i == nil {
+		return id
+	}
+	return mapped(i.Groups, id, i.OverflowGroup)
+}
 
 func mapped(extents []Extent, id, overflow uint32) uint32 {
 	for _, e := range extents {

@@ -12,8 +12,7 @@ type Reader struct {
 	// so, the daemon's.
 	Shown    uint32
 	Identify Identify
-	// IDs returns how the reader's user namespace numbers users and groups; nil as
-	// the daemon's does.
+	// IDs returns how the reader's user namespace numbers users and groups.
 	IDs func(ctx context.Context) (*IDs, error)
 }
 

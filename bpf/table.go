@@ -83,6 +83,14 @@ func Always[R any](value func(r R) int64) func(R) (int64, bool) {
 	return func(r R) (int64, bool) { return value(r), true }
 }
 
+// As is the table in a form.
+func (t Table[R]) As(form Form) Format {
+	if form == JSON {
+		return t.JSON()
+	}
+	return t.Text()
+}
+
 // Text is the table as text.
 func (t Table[R]) Text() Format {
 	var head []byte

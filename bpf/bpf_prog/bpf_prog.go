@@ -4,6 +4,7 @@
 package bpfprog
 
 import (
+	"context"
 	"fmt"
 	"unsafe"
 
@@ -17,8 +18,8 @@ var Target = bpf.Target{
 	Object:  loadBpfProg,
 	Records: map[string]uintptr{"prog_record": unsafe.Sizeof(bpfProgProgRecord{})},
 	Files: []bpf.File{
-		progs.File("progs/table", "prog_records", "one row per BPF program"),
-		info.InfoFile("progs/<id>/info", "prog_records", "what the table tells and more, a line each"),
+		forReader(progs, bpf.Table[row].Text, progs.File("progs/table", "prog_records", "one row per BPF program")),
+		forReader(info, bpf.Table[row].Info, info.InfoFile("progs/<id>/info", "prog_records", "what the table tells and more, a line each")),
 	},
 	Objects: []bpf.Objects{{
 		Path: "progs/<id>", Doc: "one directory per BPF program", Program: "prog_records", Decode: source.Objects(nil),
@@ -48,4 +49,20 @@ func decode(batch []byte) (row, int, error) {
 	}
 	maps := unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(batch[n:]))), rec.Maps)
 	return row{rec, maps}, n + ids, nil
+}
+
+// forReader makes a file of a table have the reader's numbers of users.
+func forReader(t bpf.Table[row], text func(bpf.Table[row]) bpf.Format, f bpf.File) bpf.File {
+	f.Open = func(r bpf.Request, form bpf.Form) (bpf.Content, error) {
+		ids, err := r.Reader.IDs(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		t := bpf.Table[row]{Columns: t.Columns, Source: t.Source.Changed(func(r row) { r.Uid = ids.UID(r.Uid) })}
+		if form == bpf.JSON {
+			return r.Render(f.Program, t.JSON())
+		}
+		return r.Render(f.Program, text(t))
+	}
+	return f
 }

@@ -38,7 +38,7 @@ func DecodePrinted[R any](decode func(batch []byte) (R, int, error)) func(batch 
 }
 
 // Lines makes the format of such records for one reader: a line is given the
-// address as the reader may see it. The records have no key, for no file asks for
+// address as he may see it. The records have no key, for no file asks for
 // a single socket.
 func Lines[R any](reader bpf.Reader, head string, decode func(batch []byte) (R, int, error),
 	line func(dst []byte, r R, pointer []byte) []byte) bpf.Format {

@@ -13,8 +13,8 @@ import (
 
 // A foreigner is a reader of another user or pid namespace than the daemon's.
 type foreigner struct {
-	ids    *bpf.IDs // nil: the daemon's
-	levels int      // of pid namespaces, from the daemon's down to the reader's
+	ids    *bpf.IDs
+	levels int // of pid namespaces, from the daemon's down to the reader's
 }
 
 // foreignerOf is the reader of a request; nil for one of the daemon's namespaces.
@@ -48,9 +48,7 @@ func (f *foreigner) forStatus(e entry[taskStatusRecord]) {
 }
 
 func (f *foreigner) forRow(e row) {
-	if f.ids != nil {
-		e.rec.Euid, e.rec.Egid = f.ids.UID(e.rec.Euid), f.ids.GID(e.rec.Egid)
-	}
+	e.rec.Euid, e.rec.Egid = f.ids.UID(e.rec.Euid), f.ids.GID(e.rec.Egid)
 }
 
 // statusText is the text of status for the reader, also where it is the real file's.

@@ -124,10 +124,7 @@ func rowFile(table func(*CgroupRoot) bpf.Table[row], path, program, doc string) 
 		if reader != nil {
 			foreign.Source = foreign.Source.Changed(reader.forRow)
 		}
-		if form == bpf.JSON {
-			return r.Render(program, foreign.JSON())
-		}
-		return r.Render(program, foreign.Text())
+		return r.Render(program, foreign.As(form))
 	}
 	return f
 }

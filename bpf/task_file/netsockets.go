@@ -18,10 +18,10 @@ import (
 // netSockets are the sockets of a network namespace, with those who have them.
 var netSockets = bpf.File{
 	Path: "net/sockets", Doc: "one row per socket of any family, with the processes that have it open",
-	PerNetNS: true, Columns: netTable(nil).Docs(), Open: openNetSockets, Twin: true,
+	PerNetNS: true, Columns: netTable(nil, nil).Docs(), Open: openNetSockets, Twin: true,
 }
 
-func netTable(o *owners) bpf.Table[sock.Socket] {
+func netTable(o *owners, ids *bpf.IDs) bpf.Table[sock.Socket] {
 	c := sock.ColumnsOf(func(s sock.Socket) sock.Socket { return s })
 	pids := bpf.Column[sock.Socket]{Name: "PIDS", Source: "iter/task_file", Doc: "processes that have it open, with commas between",
 		Text: func(dst []byte, s sock.Socket) ([]byte, bool) { return o.append(dst, s.Ino) },
@@ -30,12 +30,16 @@ func netTable(o *owners) bpf.Table[sock.Socket] {
 			return append(dst, ']')
 		}}
 	return bpf.Table[sock.Socket]{
-		Source:  bpf.Source[sock.Socket]{Decode: sock.DecodeSocket},
+		Source:  bpf.Source[sock.Socket]{Decode: sock.DecodeSocket}.Changed(func(s sock.Socket) { s.Uid = ids.UID(s.Uid) }),
 		Columns: []bpf.Column[sock.Socket]{c.Proto, c.State, c.RecvQ, c.SendQ, c.Local, c.Remote, c.UID, c.Ino, pids},
 	}
 }
 
 func openNetSockets(r bpf.Request, form bpf.Form) (bpf.Content, error) {
+	ids, err := r.Reader.IDs(context.Background())
+	if err != nil {
+		return nil, err
+	}
 	o, err := startOwners(r)
 	if err != nil {
 		return nil, err
@@ -55,12 +59,7 @@ func openNetSockets(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 		}
 		s.runs = append(s.runs, records)
 	}
-	table := netTable(o)
-	format := table.Text()
-	if form == bpf.JSON {
-		format = table.JSON()
-	}
-	return r.Content(s, format), nil
+	return r.Content(s, netTable(o, ids).As(form)), nil
 }
 
 // socketRecords are those of several runs, one after another, once it is known who

@@ -4,6 +4,7 @@
 package tcp
 
 import (
+	"context"
 	"unsafe"
 
 	"github.com/iterfs/iterfs/bpf"
@@ -41,24 +42,34 @@ var (
 // open numbers the lines, which no program can: it sees both families and may
 // run twice for one socket.
 func (f family) open(r bpf.Request, _ bpf.Form) (bpf.Content, error) {
+	ids, err := r.Reader.IDs(context.Background())
+	if err != nil {
+		return nil, err
+	}
 	var number uint64
 	return r.Render(f.Program, sock.Lines(r.Reader, f.Head(), bpf.Fixed[tcpTcpRecord], func(dst []byte, r *tcpTcpRecord, pointer []byte) []byte {
-		dst = f.appendLine(dst, number, r, pointer)
+		dst = f.appendLine(dst, number, r, pointer, ids)
 		number++
 		return dst
 	}))
 }
 
+// timeWait is the timer of sockets in TIME_WAIT alone, whose user is always shown as 0.
+const timeWait = 3
+
 // appendLine follows get_tcp4_sock(), get_timewait4_sock() and get_openreq4() of
 // net/ipv4/tcp_ipv4.c, and those of net/ipv6/tcp_ipv6.c.
-func (f family) appendLine(dst []byte, number uint64, r *tcpTcpRecord, pointer []byte) []byte {
-	start := len(dst)
+func (f family) appendLine(dst []byte, number uint64, r *tcpTcpRecord, pointer []byte, ids *bpf.IDs) []byte {
+	start, uid := len(dst), uint32(0)
+	if r.Timer != timeWait {
+		uid = ids.UID(r.Uid)
+	}
 	dst = f.AppendLine(dst, &sock.Line{
 		Number: number, NumberWidth: 4,
 		Local: &r.Ends.Local, LocalPort: r.Ends.LocalPort, Remote: &r.Ends.Remote, RemotePort: r.Ends.RemotePort,
 		State: r.State, TxQueue: r.TxQueue, RxQueue: r.RxQueue,
 		Timer: r.Timer, Timeout: clockTicks(r.Timeout), Retransmits: r.Retransmits,
-		UID: r.Uid, Probes: r.Probes, Ino: r.Ino, Refs: r.Refs, Pointer: pointer,
+		UID: uid, Probes: r.Probes, Ino: r.Ino, Refs: r.Refs, Pointer: pointer,
 	})
 	if r.Full != 0 {
 		dst = bpf.AppendField(dst, clockTicks(r.Rto))

@@ -4,6 +4,7 @@
 package udp
 
 import (
+	"context"
 	"unsafe"
 
 	"github.com/iterfs/iterfs/bpf"
@@ -38,22 +39,28 @@ var (
 )
 
 func (f family) open(r bpf.Request, _ bpf.Form) (bpf.Content, error) {
+	ids, err := r.Reader.IDs(context.Background())
+	if err != nil {
+		return nil, err
+	}
 	records, err := r.Run(r.Target, f.Program, r.Params)
 	if err != nil {
 		return nil, err
 	}
-	return r.Content(&ordered{Records: records}, sock.Lines(r.Reader, f.Head(), bpf.Fixed[udpUdpRecord], f.appendLine)), nil
+	return r.Content(&ordered{Records: records}, sock.Lines(r.Reader, f.Head(), bpf.Fixed[udpUdpRecord], func(dst []byte, r *udpUdpRecord, pointer []byte) []byte {
+		return f.appendLine(dst, r, pointer, ids)
+	})), nil
 }
 
 // appendLine follows udp4_format_sock() of net/ipv4/udp.c and
 // __ip6_dgram_sock_seq_show() of net/ipv6/datagram.c.
-func (f family) appendLine(dst []byte, r *udpUdpRecord, pointer []byte) []byte {
+func (f family) appendLine(dst []byte, r *udpUdpRecord, pointer []byte, ids *bpf.IDs) []byte {
 	start := len(dst)
 	dst = f.AppendLine(dst, &sock.Line{
 		Number: uint64(r.Bucket), NumberWidth: 5,
 		Local: &r.Ends.Local, LocalPort: r.Ends.LocalPort, Remote: &r.Ends.Remote, RemotePort: r.Ends.RemotePort,
 		State: r.State, TxQueue: r.TxQueue, RxQueue: r.RxQueue,
-		UID: r.Uid, Ino: r.Ino, Refs: r.Refs, Pointer: pointer,
+		UID: ids.UID(r.Uid), Ino: r.Ino, Refs: r.Refs, Pointer: pointer,
 	})
 	dst = bpf.AppendField(dst, uint64(r.Drops))
 	return f.EndLine(dst, start)
