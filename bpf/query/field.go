@@ -39,10 +39,11 @@ type field struct {
 	bigEndian bool
 	bit, bits uint32 // a bit-field's, as place has them
 	mask      uint64
-	whole     bool    // it is what the context has, not anything inside
-	perCPU    bool    // the sum of each CPU's own
-	start     *access // what the sum starts from
-	sleeps    *access // of a task's :wchan, where its state is
+	whole     bool       // it is what the context has, not anything inside
+	perCPU    bool       // the sum of each CPU's own
+	start     *access    // what the sum starts from
+	sleeps    *access    // of a task's :wchan, where its state is
+	pid       *pidNumber // of a number of a task that is a reader's
 }
 
 // field resolves a path to something that can be shown.
@@ -77,6 +78,9 @@ func (r *resolver) field(p path) (*field, error) {
 	}
 	if at.address {
 		f.kind = pointer
+	}
+	if err == nil && at.way != nil && r.numbers.Level > 0 {
+		err = r.numbered(f, *at.owner, at.way)
 	}
 	if f.bits > 0 {
 		f.size = int32(f.bit+f.bits+7) / 8

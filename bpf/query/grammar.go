@@ -13,6 +13,23 @@ import (
 // is read without a mount keeps to it too.
 const maxName = 1024
 
+// A Text is a query as the tree spells it.
+type Text struct {
+	// Target is the name of an iterator target.
+	Target string
+	// Where are conditions, Fields the columns; both separated by commas.
+	Where, Fields string
+	// Count makes one row of all objects with the same values, with their number.
+	Count bool
+	// Sum is a field that is added up in each such row.
+	Sum string
+	// Numbers are those that tasks have in the answer; it tells of no others.
+	Numbers Numbers
+}
+
+// grouped reports whether a row stands for all objects with the same values.
+func (t *Text) grouped() bool { return t.Count || t.Sum != "" }
+
 // A path is a field as it is asked for: a name, and what leads on from there.
 type path struct {
 	text  string

@@ -12,21 +12,6 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 )
 
-// A Text is a query as the tree spells it.
-type Text struct {
-	// Target is the name of an iterator target.
-	Target string
-	// Where are conditions, Fields the columns; both separated by commas.
-	Where, Fields string
-	// Count makes one row of all objects with the same values, with their number.
-	Count bool
-	// Sum is a field that is added up in each such row.
-	Sum string
-}
-
-// grouped reports whether a row stands for all objects with the same values.
-func (t *Text) grouped() bool { return t.Count || t.Sum != "" }
-
 // A Query is a program and the text made of its records.
 type Query struct {
 	// Target has the program, and one file.
@@ -63,10 +48,15 @@ func (k *Kernel) resolve(t Text) (*Query, error) {
 		return nil, err
 	}
 	q := &Query{text: t, from: target, ctx: ctx, sweeping: make(chan struct{}, 1)}
-	r := &resolver{k, ctx}
+	r := &resolver{k, ctx, t.Numbers}
+	visible, err := r.visible()
+	if err != nil {
+		return nil, err
+	}
 	if q.tests, err = r.tests(t.Where); err != nil {
 		return nil, err
 	}
+	q.tests = append(visible, q.tests...)
 	if q.sum, err = r.summed(t.Sum); err != nil {
 		return nil, err
 	}
@@ -185,11 +175,7 @@ func (q *Query) open(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := q.table(s)
-	format := t.Text()
-	if form == bpf.JSON {
-		format = t.JSON()
-	}
+	format := q.table(s).As(form)
 	if q.from.Name == "cgroup" {
 		r.Params.Order = bpf.Descendants
 	}

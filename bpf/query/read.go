@@ -14,6 +14,8 @@ func (p *program) read(f *field, at int) {
 		p.wchan(f, at)
 	case f.perCPU:
 		p.sum(f, at)
+	case f.pid != nil:
+		p.number(f, at)
 	default:
 		p.address(&f.access)
 		if f.kind == text {

@@ -83,17 +83,22 @@ func (s *selection) dir(path string) fs.Entry {
 
 // file is the entry of queries.
 func (s *selection) file(path string) fs.Entry {
-	return fs.Entry{Path: path, Lasting: true, Objects: s.lookup(path), Open: func(_ context.Context, r fs.Request) (fs.Stream, error) {
+	return fs.Entry{Path: path, Lasting: true, Objects: s.lookup(path), Open: func(ctx context.Context, r fs.Request) (fs.Stream, error) {
 		names := make([]string, len(r.Objects))
 		for i, o := range r.Objects {
 			names[i] = o.Name
 		}
 		text, form := queryOf(path, names)
+		reader := s.opener(r)
+		var err error
+		if text.Numbers, err = numbersOf(ctx, reader); err != nil {
+			return nil, err
+		}
 		q, err := s.kernel.Compile(text)
 		if err != nil {
 			return nil, err
 		}
-		request := bpf.Request{System: s, Target: q.Target, File: &q.Target.Files[0], Reader: s.opener(r)}
+		request := bpf.Request{System: s, Target: q.Target, File: &q.Target.Files[0], Reader: reader}
 		content, err := start(request, form)
 		if err != nil {
 			s.refused.add(pathOf(path, names), err)
@@ -120,7 +125,7 @@ func (a *answer) Append(ctx context.Context, dst []byte) ([]byte, error) {
 // lookup makes the generator of names that are parts of a query: of all, none;
 // of one, itself, if the query up to there can be.
 func (s *selection) lookup(path string) func(context.Context, fs.Request, string) iter.Seq2[fs.Object, error] {
-	return func(_ context.Context, r fs.Request, want string) iter.Seq2[fs.Object, error] {
+	return func(ctx context.Context, r fs.Request, want string) iter.Seq2[fs.Object, error] {
 		return func(yield func(fs.Object, error) bool) {
 			if want == "" {
 				return
@@ -131,7 +136,12 @@ func (s *selection) lookup(path string) func(context.Context, fs.Request, string
 			}
 			names = append(names, want)
 			text, _ := queryOf(path, names)
-			err := s.kernel.Check(text)
+			var err error
+			if text.Numbers, err = numbersOf(ctx, s.reader(r.Caller)); err != nil {
+				yield(fs.Object{}, err)
+				return
+			}
+			err = s.kernel.Check(text)
 			if strings.HasSuffix(path, "<fields>") {
 				_, err = s.kernel.Compile(text)
 			}
@@ -141,6 +151,19 @@ func (s *selection) lookup(path string) func(context.Context, fs.Request, string
 			yield(fs.Object{Name: want}, err)
 		}
 	}
+}
+
+// numbersOf are those that tasks have for a reader.
+func numbersOf(ctx context.Context, r bpf.Reader) (query.Numbers, error) {
+	identity, err := r.Identify(ctx)
+	if err != nil {
+		return query.Numbers{}, err
+	}
+	numbers := query.Numbers{PIDNS: identity.PIDNS, Level: identity.PIDLevel}
+	if numbers.Level == 0 {
+		numbers.PIDNS = 0
+	}
+	return numbers, nil
 }
 
 // queryOf makes a query of the names that stand for the components <...> of an
