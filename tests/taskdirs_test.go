@@ -68,7 +68,7 @@ func TestReadersOfWhatIsPassedThrough(t *testing.T) {
 			} {
 				op, name, _ := strings.Cut(do, " ")
 				// The manual tells that these are refused more.
-				strict := kind == "the daemon" || kind == "the reader" || strings.Contains(r.Kind, "root of a")
+				strict := kind == "the daemon" || kind == "the reader"
 				persistently(t, func() []string {
 					want, wantErr := r.Do(op, fmt.Sprintf("/proc/%d/%s", pid, name))
 					got, gotErr := r.Do(op, fmt.Sprintf("%s/tasks/%d/%s", m.dir, pid, name))

@@ -120,18 +120,20 @@ func (s *system) as(c fs.Caller, o bpf.Key, write bool, f func() error) error {
 	self, daemon := !write && isThread(c.TID, o.ID), isThread(uint32(os.Getpid()), o.ID)
 	if !self && (foreign || daemon) {
 		// The kernel cannot be asked: of one who has rights in another user namespace
-		// alone, or about the daemon, to whom its own threads may do everything.
+		// alone, or about the daemon, to whom its own threads may do everything. But who
+		// may not trace may have what takes no more than a mode, for which it has asked
+		// him before it came here.
 		switch err := s.mayTrace(context.Background(), c, o); {
 		case err != nil && daemon:
 			return err
 		case err != nil:
-			return rights.Bare(nobody, nobody, f)
+			return rights.Bare(nobody, nobody, f, unix.CAP_DAC_READ_SEARCH)
 		case write:
 			return rights.Bare(c.UID, c.GID, f)
 		}
 	}
 	switch {
-	case foreign: // about modes the kernel has asked whoever opened the file here
+	case foreign:
 		return rights.Bare(c.UID, c.GID, f, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH)
 	case self: // whom the kernel would not ask whether he may trace himself
 		return rights.As(rights.Task(c), f, unix.CAP_SYS_PTRACE, unix.CAP_SYS_NICE)
