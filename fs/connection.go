@@ -30,7 +30,8 @@ type ConnectionOptions struct {
 	Source     string // in the table of mounts; "" is iterfs
 	AllowOther bool   // also for others than the user of this process
 	ReadOnly   bool
-	MaxRead    int // of the largest READ; 0 for the tree's: what a reader asks for beyond is split
+	Lenient    bool // the kernel does not look at modes
+	MaxRead    int  // of the largest READ; 0 for the tree's: what a reader asks for beyond is split
 }
 
 // A Connection is a FUSE filesystem that is mounted nowhere yet.
@@ -80,7 +81,10 @@ func (o ConnectionOptions) mount(device int) (int, error) {
 			return -1, fmt.Errorf("option %s=%s: %w", option[0], option[1], err)
 		}
 	}
-	flags := []string{"default_permissions"}
+	var flags []string
+	if !o.Lenient {
+		flags = append(flags, "default_permissions")
+	}
 	if o.AllowOther {
 		flags = append(flags, "allow_other")
 	}

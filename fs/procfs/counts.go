@@ -16,12 +16,12 @@ type counters struct {
 	lists, sweeps      atomic.Uint64 // passes over all processes
 	stores             atomic.Uint64 // contents given to the kernel
 	drops, invalidated atomic.Uint64 // taken from it; with its attributes
-	grown              atomic.Uint64 // answers that waited for it to know a size
+	grown, refused     atomic.Uint64 // answers that waited for it to know a size; READs that had to come again
 }
 
 // opcodes are the names of the requests that are many.
 var opcodes = map[int]string{
-	1: "LOOKUP", 2: "FORGET", 3: "GETATTR", 5: "READLINK", opRead: "READ", 27: "OPENDIR", 29: "RELEASEDIR", 42: "BATCH_FORGET", opReadDirPlus: "READDIRPLUS",
+	opLookup: "LOOKUP", 2: "FORGET", opGetAttr: "GETATTR", 5: "READLINK", opRead: "READ", 27: "OPENDIR", 29: "RELEASEDIR", 42: "BATCH_FORGET", opReadDirPlus: "READDIRPLUS",
 }
 
 // A Count is how often something was done since the mount.
@@ -44,5 +44,5 @@ func (m *Mount) Counts() (counts []Count) {
 	}
 	return append(counts,
 		Count{"lists", c.lists.Load()}, Count{"sweeps", c.sweeps.Load()}, Count{"pushed", c.stores.Load()},
-		Count{"dropped", c.drops.Load()}, Count{"invalidated", c.invalidated.Load()}, Count{"grown", c.grown.Load()})
+		Count{"dropped", c.drops.Load()}, Count{"invalidated", c.invalidated.Load()}, Count{"grown", c.grown.Load()}, Count{"refused", c.refused.Load()})
 }

@@ -22,12 +22,10 @@ import (
 const patience = 100 * time.Millisecond
 
 // grows runs f, for which the view is held. Pages that it makes may be newer than an
-// awaitGrowths that has begun.
+// awaitGrowths that has begun. Mount.mu is held.
 func (m *Mount) grows(f func()) {
 	grown := make(chan struct{})
-	m.mu.Lock()
 	m.pages.growing[grown] = true
-	m.mu.Unlock()
 	m.work(func() {
 		defer m.release()
 		f()
@@ -49,27 +47,30 @@ func (m *Mount) awaitGrowths() {
 }
 
 // grow answers a READ with a content that the kernel does not know the file to be
-// long enough for.
-func (m *Mount) grow(v *view, in *fuse.ReadIn, p *process, f File, out []byte) {
+// long enough for, and to which the file is bound until it has a page.
+func (m *Mount) grow(v *view, in *fuse.ReadIn, p *process, f File, out []byte, b *binding) {
 	m.count.grown.Add(1)
-	content := out[outHeader:]
+	content := b.content
 	stored := make(chan struct{})
 	m.growing.jobs <- func(n *notifier) {
 		defer close(stored)
 		m.count.stores.Add(1)
 		n.store(in.NodeId, in.Offset, content)
 	}
-	m.awaitSize(v, p, f, in.Offset+uint64(len(content)), stored)
-	m.knows(p, f, in.Offset+uint64(len(content)))
+	size := in.Offset + uint64(len(content))
+	m.awaitSize(v, p, f, size, stored)
+	at := &p.files[f]
+	m.mu.Lock()
+	at.known = size
+	m.mu.Unlock()
 	m.reply(in.Unique, out, nil)
 	<-stored // it makes a page
-}
-
-// knows notes what the kernel has been made to know.
-func (m *Mount) knows(p *process, f File, size uint64) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	p.files[f].known = size
+	m.expire(p, f, b.until)
+	if at.bound == b {
+		at.bound = nil
+	}
+	m.mu.Unlock()
 }
 
 // awaitSize returns when a file has a size to the kernel, or what gives it one has

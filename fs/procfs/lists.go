@@ -23,7 +23,8 @@ type list struct {
 type lists struct {
 	next   *list
 	making bool
-	number uint64 // of those made
+	begun  time.Time // when the last began that a scan begins with
+	number uint64    // of those made
 }
 
 // list returns one that is begun after the call.
@@ -57,7 +58,7 @@ func (m *Mount) makeLists() {
 		l := m.lists.next
 		m.lists.next = nil
 		if l.begins {
-			m.scans.hold = true
+			m.scans.hold, m.lists.begun = true, time.Now()
 			w := m.scans.window
 			m.mu.Unlock()
 			if w != nil {

@@ -19,6 +19,8 @@ const headers = 4096
 
 // The requests that the loop looks into, of linux/fuse.h.
 const (
+	opLookup      = 1
+	opGetAttr     = 3
 	opRead        = 15
 	opReadDir     = 28
 	opReadDirPlus = 44
@@ -70,6 +72,13 @@ func (m *Mount) dispatch(in, out []byte) {
 	case opReadDir, opReadDirPlus:
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers+int((*fuse.ReadIn)(unsafe.Pointer(&in[0])).Size))) })
+	case opLookup, opGetAttr:
+		if m.awaits(h.NodeId) {
+			in := slices.Clone(in)
+			m.work(func() { m.answer(in, make([]byte, headers)) })
+			return
+		}
+		fallthrough
 	default:
 		m.answer(in, out)
 	}

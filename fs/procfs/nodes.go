@@ -72,6 +72,14 @@ type process struct {
 	window *window // that has visited it
 }
 
+// A binding is a content that a STORE gives the kernel. A READ that is answered with
+// another meanwhile would leave it with parts of both.
+type binding struct {
+	content []byte
+	offset  uint64
+	until   time.Time // as of a page
+}
+
 // file is what the kernel has of a hot file.
 type file struct {
 	refs uint64
@@ -79,12 +87,12 @@ type file struct {
 	size uint64
 	// known is how much of it the kernel lets readers see, or less (grow.go).
 	known uint64
-	// told is when it was last told attributes, and again: the READ since then was
-	// refused (read.go).
-	told  time.Time
-	again bool
-	// invalid: it will ask for attributes before anything else.
-	invalid bool
+	// told is when it was last told attributes, or to forget them, and refused when a
+	// READ was; awaited is closed when that has come again, nil if none is (refuse.go).
+	told, refused time.Time
+	awaited       chan struct{}
+	// bound is what it is being given: what READs are answered with meanwhile.
+	bound *binding
 	// cached: it has a page of this content's size, the given'th that it was given.
 	cached bool
 	given  uint32

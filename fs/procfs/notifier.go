@@ -19,24 +19,24 @@ import (
 // open in this thread too. So the thread has a table of files of its own, with a
 // device of its own.
 type notifier struct {
-	device int
-	jobs   chan func(*notifier)
+	device
+	jobs chan func(*notifier)
 }
 
 // newNotifier starts one. It ends when jobs is closed.
 func (m *Mount) newNotifier() (*notifier, error) {
-	device, err := cloneDevice(m.dev)
+	clone, err := cloneDevice(m.dev)
 	if err != nil {
 		return nil, fmt.Errorf("open /dev/fuse again: %w", err)
 	}
-	n := &notifier{device, make(chan func(*notifier), 64)}
+	n := &notifier{device(clone), make(chan func(*notifier), 64)}
 	ready := make(chan error)
 	m.notifiers.Add(1)
 	go thread.Do(func() error {
 		defer m.notifiers.Done()
 		err := unix.Unshare(unix.CLONE_FILES)
 		if err == nil {
-			err = m.native.closeOthers(device)
+			err = m.native.closeOthers(clone)
 		}
 		ready <- err
 		for job := range n.jobs {
@@ -45,7 +45,7 @@ func (m *Mount) newNotifier() (*notifier, error) {
 		return nil
 	})
 	err = <-ready
-	unix.Close(device) // here: the thread has it
+	unix.Close(clone) // here: the thread has it
 	if err != nil {
 		close(n.jobs)
 		return nil, fmt.Errorf("make a table of files for a thread: %w", err)

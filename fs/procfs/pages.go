@@ -48,10 +48,8 @@ func (m *Mount) release() {
 	}
 }
 
-// expire has what the kernel has been given dropped at a time. The view is held.
+// expire has what the kernel is given dropped at a time. The view is held, and Mount.mu.
 func (m *Mount) expire(p *process, f File, until time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.pages.all = append(m.pages.all, page{p, f, until})
 }
 
@@ -93,7 +91,7 @@ func (m *Mount) drop(due time.Time) {
 	m.mu.Lock()
 	var drop, keep []page
 	for _, p := range m.pages.all {
-		if p.until.After(due) {
+		if p.until.After(due) || p.process.files[p.file].awaiting() {
 			keep = append(keep, p)
 		} else {
 			drop = append(drop, p)
@@ -107,19 +105,28 @@ func (m *Mount) drop(due time.Time) {
 		m.count.drops.Add(1)
 		at := &p.process.files[p.file]
 		m.mu.Lock()
-		silent, given := m.flushed && !at.invalid, at.given
+		silent, given := m.flushed, at.given
 		m.mu.Unlock()
-		invalid := !silent || !v.drop(p.process, p.file)
-		if invalid {
-			m.count.invalidated.Add(1)
-			m.pushing.do(func(n *notifier) { n.invalidate(nodeID(p.process.id, firstHot+uint64(p.file))) })
+		if !silent || !v.drop(p.process, p.file) {
+			m.invalidate(v, p)
 		}
 		m.mu.Lock()
 		at.cached = at.cached && at.given != given // what has been given meanwhile may be there
-		at.invalid = at.invalid || invalid
 		m.pages.late = max(m.pages.late, time.Since(p.until))
 		m.mu.Unlock()
 	}
+}
+
+// invalidate drops a page with the file's attributes.
+func (m *Mount) invalidate(v *view, p page) {
+	at := &p.process.files[p.file]
+	m.awaitShrink(v, p)
+	m.mu.Lock()
+	m.await(at)
+	at.told = time.Now() // a READ that is on the way will not correct the size
+	m.mu.Unlock()
+	m.count.invalidated.Add(1)
+	m.pushing.do(func(n *notifier) { n.invalidate(nodeID(p.process.id, firstHot+uint64(p.file))) })
 }
 
 // never is a time until which all is due.

@@ -143,9 +143,11 @@ func New(c Config) (*Mount, error) {
 
 // Connect makes the filesystem for New to serve: read-only, for else each read would
 // cost a message for the time of access, with noatime too. What can be written to lies
-// on the native procfs.
+// on the native procfs. Everybody may read the rest, so the kernel need not know modes:
+// to ask for them when a file is opened, to drop its pages, would keep this process from
+// ending.
 func Connect(o fs.ConnectionOptions) (*fs.Connection, error) {
-	o.ReadOnly, o.MaxRead = true, maxMessage
+	o.ReadOnly, o.Lenient, o.MaxRead = true, true, maxMessage
 	return fs.Connect(o)
 }
 

@@ -24,8 +24,9 @@ func (m *Mount) read(in *fuse.ReadIn, out []byte) {
 	buf := out[outHeader : outHeader+int(in.Size)]
 	m.mu.Lock()
 	m.demand(p, f, in.Pid)
-	n, until := m.windowed(p, f, buf, in.Offset)
-	if n < 0 {
+	n, until := m.made(p, f, buf, in.Offset)
+	for n < 0 {
+		begun := m.lists.begun
 		m.mu.Unlock()
 		live, err := m.live(p, f, buf, int64(in.Offset))
 		if err != nil {
@@ -37,21 +38,19 @@ func (m *Mount) read(in *fuse.ReadIn, out []byte) {
 		}
 		m.mu.Lock()
 		// What has been made meanwhile may have been pushed: this would not fit to it.
-		if n, until = m.windowed(p, f, buf, in.Offset); n < 0 {
+		if n, until = m.made(p, f, buf, in.Offset); n < 0 && begun == m.lists.begun {
 			n, until = live, time.Now().Add(linger)
 		}
 	}
 	end, at := in.Offset+uint64(n), &p.files[f]
-	// An answer shorter than the file corrects its size, unless the kernel has been told
-	// attributes since it has asked. Then it is to ask again: what it reads ahead may
-	// fail, and readers do not hear of it.
-	if n < len(buf) && end < at.size && time.Since(at.told) < time.Second && !at.again {
-		at.again = true
+	at.arrived()
+	if n < len(buf) && end < at.size && at.uncertain() {
+		m.refuse(in.NodeId, at)
 		m.mu.Unlock()
 		m.reply(in.Unique, out[:outHeader], unix.EAGAIN)
 		return
 	}
-	at.cached, at.again = true, false
+	at.cached = true
 	at.given++
 	view := m.hold()
 	grows := end > at.known
@@ -59,24 +58,27 @@ func (m *Mount) read(in *fuse.ReadIn, out []byte) {
 		at.size = end
 		at.known = min(at.known, end) // as the kernel learns of this answer
 	}
-	m.mu.Unlock()
 	if grows {
 		in, out := *in, bytes.Clone(out[:outHeader+n])
-		m.expire(p, f, until)
-		m.grows(func() {
-			m.grow(view, &in, p, f, out)
-			m.expire(p, f, until) // it may have been too early before
-		})
+		b := &binding{out[outHeader:], in.Offset, until}
+		at.bound = b
+		m.grows(func() { m.grow(view, &in, p, f, out, b) })
+		m.mu.Unlock()
 		return
 	}
-	m.reply(in.Unique, out[:outHeader+n], nil)
 	m.expire(p, f, until)
+	m.mu.Unlock()
+	m.reply(in.Unique, out[:outHeader+n], nil)
 	m.release()
 }
 
-// windowed copies what the window has of a file, and tells until when it is good;
-// -1 where it has none. Mount.mu is held.
-func (m *Mount) windowed(p *process, f File, buf []byte, offset uint64) (n int, until time.Time) {
+// made copies what there is to answer a READ with, and tells until when it is good;
+// -1 where there is nothing. Mount.mu is held.
+func (m *Mount) made(p *process, f File, buf []byte, offset uint64) (n int, until time.Time) {
+	at := &p.files[f]
+	if b := at.bound; b != nil && b.offset == offset {
+		return copy(buf, b.content), b.until
+	}
 	content := m.content(p, f)
 	if content == nil {
 		return -1, until
@@ -135,7 +137,8 @@ func (m *Mount) size(p *process, f File, dir int) (size uint64, valid time.Durat
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := &p.files[f]
-	at.invalid, at.told = false, time.Now() // when this is answered
+	m.await(at)
+	at.told = time.Now() // when this is answered
 	if at.size == 0 {
 		content := m.content(p, f)
 		if content == nil {

@@ -18,8 +18,9 @@ import (
 // for itself; and in a copy of the mount, so that it hinders no unmount, and has to
 // be closed for the tree to end after one.
 type view struct {
+	mount  *Mount
 	tree   int // of the copy, open with O_PATH; -1: there is none
-	anchor int // a file of it; -1 as long as the kernel would tell of its closing
+	anchor int // a file of it, once the kernel has one and would not tell of its closing; -1
 }
 
 // resolveCached has openat2 fail where it would ask a filesystem. Since Linux 5.12.
@@ -28,25 +29,34 @@ const resolveCached = 0x20
 // What does not wait is called by RawSyscall6 here: to announce it to Go's scheduler,
 // which then watches the thread, costs as much as the call.
 
+// Somebody who changes the caches, or mounts anything anywhere, may be in the way: so
+// it is tried some times, many where it is certain that the caches have it.
+const (
+	some = 5
+	many = 17 // they take 80 ms: each after the first waits twice as long
+)
+
 // openCached opens what the kernel has in its caches, by a name that ends with a NUL.
-// Somebody who changes them may be in the way, so it is not given up at once.
-func openCached(dir int, name []byte, flags uint64) (int, error) {
+func openCached(dir int, name []byte, flags uint64, tries int) (int, error) {
 	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolveCached}
 	for try := 1; ; try++ {
 		fd, _, errno := unix.RawSyscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
 		switch {
 		case errno == 0:
 			return int(fd), nil
-		case errno != unix.EAGAIN || try == 5:
+		case errno != unix.EAGAIN || try == tries:
 			return -1, errno
+		}
+		if try > some {
+			time.Sleep(10 * time.Microsecond << (try - some))
 		}
 	}
 }
 
-// openView opens one. Mount.mu is held, which the answer to FLUSH takes too.
+// openView opens one. Mount.mu is held.
 func (m *Mount) openView() *view {
-	v := &view{tree: -1, anchor: -1}
-	dir, err := openCached(unix.AT_FDCWD, append([]byte(m.Dir), 0), unix.O_PATH)
+	v := &view{mount: m, tree: -1, anchor: -1}
+	dir, err := openCached(unix.AT_FDCWD, append([]byte(m.Dir), 0), unix.O_PATH, some)
 	if err != nil {
 		return v
 	}
@@ -54,15 +64,22 @@ func (m *Mount) openView() *view {
 	v.tree, err = unix.OpenTree(dir, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
 	if err != nil {
 		v.tree = -1
-		return v
-	}
-	if !m.flushed {
-		return v
-	}
-	if v.anchor, err = openCached(v.tree, append([]byte(m.nodes.anchor), 0), unix.O_RDONLY); err != nil {
-		v.anchor = -1
 	}
 	return v
+}
+
+// anchored returns the anchor.
+func (v *view) anchored() int {
+	m := v.mount
+	m.mu.Lock() // which the answer to a FLUSH takes too
+	defer m.mu.Unlock()
+	if v.anchor < 0 && m.flushed {
+		var err error
+		if v.anchor, err = openCached(v.tree, append([]byte(m.nodes.anchor), 0), unix.O_RDONLY, some); err != nil {
+			v.anchor = -1
+		}
+	}
+	return v.anchor
 }
 
 func (v *view) close() {
@@ -86,8 +103,12 @@ func (v *view) open(p *process, f File, flags uint64) (int, error) {
 	name := strconv.AppendUint(room[:0], uint64(p.pid), 10)
 	inside := len(name) + len("/")
 	name = append(append(append(name, '/'), f.String()...), 0)
-	fd, err := openCached(v.tree, name, flags)
-	if err != unix.EAGAIN || v.anchor < 0 {
+	fd, err := openCached(v.tree, name, flags, some)
+	if err != unix.EAGAIN {
+		return fd, err
+	}
+	anchor := v.anchored()
+	if anchor < 0 {
 		return fd, err
 	}
 	var b [12]byte
@@ -95,12 +116,12 @@ func (v *view) open(p *process, f File, flags uint64) (int, error) {
 	binary.NativeEndian.PutUint32(b[:], uint32(id>>32))
 	binary.NativeEndian.PutUint32(b[4:], uint32(id))
 	binary.NativeEndian.PutUint32(b[8:], generation)
-	dir, err := unix.OpenByHandleAt(v.anchor, unix.NewFileHandle(handleType, b[:]), unix.O_PATH|unix.O_CLOEXEC)
+	dir, err := unix.OpenByHandleAt(anchor, unix.NewFileHandle(handleType, b[:]), unix.O_PATH|unix.O_CLOEXEC)
 	if err != nil {
 		return -1, err
 	}
 	defer unix.Close(dir)
-	return openCached(dir, name[inside:], flags)
+	return openCached(dir, name[inside:], flags, many)
 }
 
 // drop drops a file's pages and leaves its attributes, as no notice does. It reports

@@ -247,17 +247,18 @@ func (m *Mount) push(n *notifier, w *window, batch []*process) {
 		for f := range NumHot {
 			at := &p.files[f]
 			size, content := uint64(len(at.content)), at.content
-			if !w.wanted.Has(f) || p.pid == w.first || at.refs == 0 || at.cached || size == 0 || size < at.known || w.ended {
+			if !w.wanted.Has(f) || p.pid == w.first || at.refs == 0 || at.cached || size == 0 || size < at.known || at.bound != nil || at.awaiting() || w.ended {
 				continue
 			}
 			at.size, at.cached = size, true
+			at.bound = &binding{content, 0, w.until}
 			at.given++
 			m.mu.Unlock()
 			m.count.stores.Add(1)
 			n.store(nodeID(p.id, firstHot+uint64(f)), 0, content)
 			m.mu.Lock()
-			at.known = size
-			m.pages.all = append(m.pages.all, page{p, f, w.until})
+			at.known, at.bound = size, nil
+			m.expire(p, f, w.until)
 		}
 	}
 }
