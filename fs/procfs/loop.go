@@ -29,7 +29,7 @@ const (
 // serve answers requests until the tree is unmounted. One goroutine reads them and
 // answers what takes microseconds: to wake another would cost more. What waits or
 // may be long has a goroutine of its own. Nothing here may wait for a page of the
-// kernel: it may be locked by a request that is still unread (push.go).
+// kernel: it may be locked by a request that is still unread (notifier.go).
 func (m *Mount) serve() {
 	in, out := make([]byte, maxMessage+headers), make([]byte, maxMessage+headers)
 	for {
