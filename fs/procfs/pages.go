@@ -75,10 +75,15 @@ func (m *Mount) dropPages() {
 		select {
 		case <-timer.C:
 			m.drop(time.Now())
-		case <-m.ctx.Done():
+		case <-m.ctx.Done(): // and with the tree all its pages
 			m.mu.Lock()
 			m.pages.all = nil
+			busy := m.pages.users > 0
+			m.pages.running = !busy // the last of them has the view closed
 			m.mu.Unlock()
+			if busy {
+				return
+			}
 		}
 		timer.Stop()
 	}
