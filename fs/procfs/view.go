@@ -27,7 +27,9 @@ type view struct {
 const resolveCached = 0x20
 
 // What does not wait is called by RawSyscall6 here: to announce it to Go's scheduler,
-// which then watches the thread, costs as much as the call.
+// which then watches the thread, costs as much as the call. Were it to wait for this
+// server after all, a garbage collection would wait for it, and everything for that:
+// so nothing may be opened here of which the kernel would ask attributes (Connect).
 
 // Somebody who changes the caches, or mounts anything anywhere, may be in the way: so
 // it is tried some times, many where it is certain that the caches have it.
