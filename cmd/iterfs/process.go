@@ -117,25 +117,29 @@ func (s *system) as(c fs.Caller, o bpf.Key, write bool, f func() error) error {
 	case all:
 		return f()
 	}
+	// The kernel cannot be asked of one who has rights in another user namespace
+	// alone, or about the daemon, to whom its own threads may do everything.
 	self, daemon := !write && isThread(c.TID, o.ID), isThread(uint32(os.Getpid()), o.ID)
-	if !self && (foreign || daemon) {
-		// The kernel cannot be asked: of one who has rights in another user namespace
-		// alone, or about the daemon, to whom its own threads may do everything. But who
-		// may not trace may have what takes no more than a mode, for which it has asked
-		// him before it came here.
-		switch err := s.mayTrace(context.Background(), c, o); {
-		case err != nil && daemon:
-			return err
-		case err != nil:
-			return rights.Bare(nobody, nobody, f, unix.CAP_DAC_READ_SEARCH)
-		case write:
-			return rights.Bare(c.UID, c.GID, f)
-		}
+	mayNot := error(nil)
+	if !self && !write && foreign || daemon {
+		mayNot = s.mayTrace(context.Background(), c, o)
 	}
 	switch {
+	case daemon && mayNot != nil:
+		return mayNot
+	case daemon && write:
+		return rights.Bare(c.UID, c.GID, f)
+	// About modes it has asked the foreign one before it came here. His user may own
+	// the namespace, and have more rights in it from here than he has there.
+	case foreign && write:
+		return rights.Bare(nobody, nobody, f, unix.CAP_DAC_OVERRIDE)
+	case foreign && mayNot != nil:
+		return rights.Bare(nobody, nobody, f, unix.CAP_DAC_READ_SEARCH)
+	case foreign && self:
+		return rights.Bare(nobody, nobody, f, unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_PTRACE, unix.CAP_SYS_NICE)
 	case foreign:
-		return rights.Bare(c.UID, c.GID, f, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH)
-	case self: // whom the kernel would not ask whether he may trace himself
+		return rights.Bare(nobody, nobody, f, unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_PTRACE)
+	case self: // whom it would not ask whether he may trace himself
 		return rights.As(rights.Task(c), f, unix.CAP_SYS_PTRACE, unix.CAP_SYS_NICE)
 	}
 	return rights.As(rights.Task(c), f)

@@ -59,6 +59,7 @@ var readerKinds = map[string]readerKind{
 	"stranger":                    {be: func() { become(strangerID, strangerID) }},
 	"root of a user namespace":    {attr: inUserNS(0, 0)},
 	"user as root of a namespace": {attr: inUserNS(userID, userGroup)},
+	"user in his own namespace":   {attr: inUserNS(userID, userGroup), be: func() { keepOnly(0) }},
 	"pid namespace":               {depth: 1, attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}, be: mountProc},
 	"pid namespace in another":    {depth: 2, attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}, be: mountProc},
 	"user in a pid namespace": {depth: 1, attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}, be: func() {
@@ -275,6 +276,7 @@ func inUserNS(uid, gid int) syscall.SysProcAttr {
 		Cloneflags:  unix.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{HostID: uid, Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{HostID: gid, Size: 1}},
+		Credential:  &syscall.Credential{NoSetGroups: true},
 	}
 }
 
