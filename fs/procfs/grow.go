@@ -51,13 +51,15 @@ func (m *Mount) awaitGrowths() {
 func (m *Mount) grow(v *view, in *fuse.ReadIn, p *process, f File, out []byte, b *binding) {
 	m.count.grown.Add(1)
 	content := b.content
-	stored := make(chan struct{})
+	storing, stored := make(chan struct{}), make(chan struct{})
 	m.growing.jobs <- func(n *notifier) {
 		defer close(stored)
 		m.count.stores.Add(1)
+		close(storing)
 		n.store(in.NodeId, in.Offset, content)
 	}
 	size := in.Offset + uint64(len(content))
+	<-storing
 	m.awaitSize(v, p, f, size, stored)
 	at := &p.files[f]
 	m.mu.Lock()

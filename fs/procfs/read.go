@@ -47,7 +47,7 @@ func (m *Mount) read(in *fuse.ReadIn, out []byte) {
 	if n < len(buf) && end < at.size && at.uncertain() {
 		m.refuse(in.NodeId, at)
 		m.mu.Unlock()
-		m.reply(in.Unique, out[:outHeader], unix.EAGAIN)
+		m.reply(in.Unique, out[:outHeader], unix.EINTR)
 		return
 	}
 	at.cached = true

@@ -8,7 +8,8 @@ import "time"
 // it has been told attributes, or to forget them, since it has sent the READ: readers
 // would get NULs behind the content. Such a READ is refused and comes again, for what
 // is read ahead may fail, and readers do not hear of it. Until it does, nothing is
-// told of the file and no page of it dropped.
+// told of the file and no page of it dropped. Were one to hear of it nevertheless, EINTR
+// is what programs take as a word to try again.
 
 // tellTime is the longest that the kernel takes to see what it was told.
 const tellTime = time.Second
