@@ -11,7 +11,8 @@ import (
 // says whose tasks there are, with which numbers, and what of them may be seen.
 type Identity struct {
 	// PIDNS is the pid namespace whose numbers are shown, NativeNS the daemon's
-	// own, UserNS that of the reader's credentials: addresses in the kernel.
+	// own, UserNS that of the reader's credentials: addresses in the kernel. Whoever
+	// keeps them beyond the answer to the reader keeps the namespaces too.
 	PIDNS, NativeNS, UserNS uint64
 	// Capabilities are the effective ones, in UserNS.
 	Capabilities uint64

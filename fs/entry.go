@@ -4,6 +4,7 @@ package fs
 
 import (
 	"context"
+	"io"
 	"iter"
 	"time"
 
@@ -109,8 +110,14 @@ type Request struct {
 	Opened *Opened
 }
 
-// Opened keeps what was found out about who opened a file.
-type Opened struct{ Kept any }
+// Opened keeps what was found out about who opened a file, and closes it with the file.
+type Opened struct{ Kept io.Closer }
+
+func (o *Opened) close() {
+	if o != nil && o.Kept != nil {
+		o.Kept.Close()
+	}
+}
 
 // A Stream is the content of one open file, made as it is read.
 type Stream interface {

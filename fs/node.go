@@ -151,7 +151,13 @@ func (n *Node) Open(ctx context.Context, c Caller) (*Reader, error) {
 	}
 	r := n.request(c)
 	r.Opened = &Opened{}
-	return newReader(ctx, func(ctx context.Context) (Stream, error) { return n.tmpl.entry.Open(ctx, r) })
+	reader, err := newReader(ctx, func(ctx context.Context) (Stream, error) { return n.tmpl.entry.Open(ctx, r) })
+	if err != nil {
+		r.Opened.close()
+		return nil, err
+	}
+	reader.opened = r.Opened
+	return reader, nil
 }
 
 // Readlink returns the content of a symbolic link.

@@ -20,8 +20,9 @@ const (
 // afresh and skips to it, and a rewind thereby gives fresh data. It holds little
 // more than stageSize. It is safe for concurrent use; reads take turns.
 type Reader struct {
-	open func(ctx context.Context) (Stream, error)
-	turn chan struct{} // a mutex that a reader can give up waiting for
+	open   func(ctx context.Context) (Stream, error)
+	opened *Opened       // nil for nothing that is kept
+	turn   chan struct{} // a mutex that a reader can give up waiting for
 
 	stream Stream // nil when ended
 	pos    int64  // the offset behind what was given out
@@ -160,6 +161,7 @@ func (r *Reader) Close() {
 	r.turn <- struct{}{}
 	defer func() { <-r.turn }()
 	r.closeStream()
+	r.opened.close()
 }
 
 // text is a Stream of content that is there as a whole.

@@ -34,19 +34,6 @@ func (s *system) reader(c fs.Caller) bpf.Reader {
 	return r
 }
 
-// opener is the reader who opened a file, as found out then.
-func (s *system) opener(r fs.Request) bpf.Reader {
-	if r.Opened == nil {
-		return s.reader(r.Caller)
-	}
-	if kept, ok := r.Opened.Kept.(bpf.Reader); ok {
-		return kept
-	}
-	reader := s.reader(r.Caller)
-	r.Opened.Kept = reader
-	return reader
-}
-
 // ids are a reader's numbers of users and groups, if they are others than the daemon's.
 func (s *system) ids(ctx context.Context, r bpf.Reader) (*bpf.IDs, error) {
 	identity, err := r.Identify(ctx)

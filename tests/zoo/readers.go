@@ -182,6 +182,9 @@ func reader() {
 	}
 }
 
+// kept are the files that a reader has open.
+var kept []*os.File
+
 // act does one thing with a path.
 func act(op, path string) (string, error) {
 	switch op {
@@ -210,6 +213,16 @@ func act(op, path string) (string, error) {
 		child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 		err := child.Start()
 		return strconv.Itoa(child.Process.Pid), err
+	case "open":
+		f, err := os.Open(path)
+		kept = append(kept, f)
+		return "", err
+	case "close all":
+		for _, f := range kept {
+			f.Close()
+		}
+		kept = nil
+		return "", nil
 	case "enter cgroup":
 		err := os.WriteFile(path+"/cgroup.procs", []byte("0"), 0)
 		if err == nil {
@@ -250,7 +263,7 @@ func frames(dir string) (string, error) {
 
 // Do has the reader do something with a path: read, readlink, list or stat it, or exec
 // it, which is to be a copy of this program; tell the frames of a process by its
-// directory; "enter cgroup", and make that the root of a namespace; or start a child,
+// directory; open it, and close all that it has open; "enter cgroup", and make that the root of a namespace; or start a child,
 // whose number it tells. The error is the errno that it met with.
 func (r *Reader) Do(op, path string) (string, error) {
 	if _, err := fmt.Fprintf(r.ask, "%s\t%s\n", op, path); err != nil {

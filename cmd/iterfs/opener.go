@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/fs"
+	"github.com/iterfs/iterfs/native"
+)
+
+// An opener is who opened a file, as found out then, for as long as it is open. His
+// namespaces stay that long, as those of a procfs do: programs compare them by where
+// they are in the kernel, and the file may have been handed on and outlive him. What
+// asks for a request alone needs none of it: there the reader waits for the answer.
+type opener struct {
+	bpf.Reader
+	once       sync.Once
+	namespaces []*os.File
+	err        error
+}
+
+// opener is the reader who opened the request's file.
+func (s *system) opener(r fs.Request) bpf.Reader {
+	if r.Opened == nil {
+		return s.reader(r.Caller)
+	}
+	if kept, ok := r.Opened.Kept.(*opener); ok {
+		return kept.Reader
+	}
+	o := &opener{Reader: s.reader(r.Caller)}
+	identify := o.Identify
+	o.Identify = func(ctx context.Context) (*bpf.Identity, error) {
+		identity, err := identify(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o.once.Do(func() { o.err = o.hold(identity) })
+		return identity, o.err
+	}
+	r.Opened.Kept = o
+	return o.Reader
+}
+
+// hold opens the namespaces that are below the initial ones, which never end.
+func (o *opener) hold(identity *bpf.Identity) error {
+	for name, level := range map[string]uint32{"pid": identity.PIDLevel, "user": identity.UserLevel} {
+		if level == 0 || o.TID == 0 {
+			continue
+		}
+		f, err := native.Open(fmt.Sprintf("%d/ns/%s", o.TID, name))
+		if err != nil {
+			return fmt.Errorf("hold the reader's %s namespace: %w", name, err)
+		}
+		o.namespaces = append(o.namespaces, f)
+	}
+	return nil
+}
+
+// Close lets the namespaces go.
+func (o *opener) Close() error {
+	for _, f := range o.namespaces {
+		f.Close()
+	}
+	return nil
+}
