@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/native"
 )
 
 // Order is the order in which iter/cgroup walks, enum bpf_cgroup_iter_order.
@@ -41,6 +43,10 @@ type Params struct {
 	// NetNS is the network namespace whose sockets or routes are visited; nil for
 	// that of the daemon.
 	NetNS *os.File
+
+	// Root is where the paths that a program shows begin; nil for the daemon's root
+	// directory. It is valid until the run is closed.
+	Root *native.RootDir
 
 	// Consts are values of the object's constants (const volatile in C), which are
 	// fixed when it is loaded: the program is loaded for each set of values, and

@@ -18,8 +18,8 @@ type Request struct {
 	Reader Reader
 	// Object is the one that the file tells about; nil where it tells about all.
 	Object *Key
-	// Params narrow to the object, and to the reader's network namespace where the
-	// file asks for it. They are valid until the open returns.
+	// Params narrow to the object, and to the reader's network namespace and root
+	// directory where the file asks for them. They are valid until the open returns.
 	Params Params
 }
 

@@ -46,6 +46,8 @@ type File struct {
 	Mode uint32
 	// PerNetNS says that the records are those of a network namespace: the reader's.
 	PerNetNS bool
+	// PerRoot says that it shows paths, which begin at a root directory: the reader's.
+	PerRoot bool
 
 	// Traced says of an object's file who is refused it: who may not trace the task.
 	Traced Check

@@ -5,7 +5,6 @@ package loader
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -18,7 +17,7 @@ import (
 // target; errors call it by name. What cannot be narrowed as asked for is refused:
 // nobody would leave out the other objects.
 func (l *Loader) Attach(program *ebpf.Program, target, name string, p bpf.Params) (*Stream, error) {
-	s := &Stream{name: name}
+	s := &Stream{name: name, root: p.Root}
 	err := l.narrow(target, &p)
 	if err == nil {
 		err = inNetNS(p.NetNS, func() (err error) {
@@ -32,11 +31,12 @@ func (l *Loader) Attach(program *ebpf.Program, target, name string, p bpf.Params
 	return s, nil
 }
 
-// OpenPinned starts a run of an iterator that is pinned in a BPF filesystem. Links on
-// the way there are not followed.
-func OpenPinned(path string, netNS *os.File) (*Stream, error) {
-	s := &Stream{name: path, link: -1}
-	err := inNetNS(netNS, func() (err error) {
+// OpenPinned starts a run of an iterator that is pinned in a BPF filesystem, of whose
+// parameters the reader's network namespace and root directory are heeded. Links on the
+// way there are not followed.
+func OpenPinned(path string, p bpf.Params) (*Stream, error) {
+	s := &Stream{name: path, link: -1, root: p.Root}
+	err := inNetNS(p.NetNS, func() (err error) {
 		s.iter, err = unix.Openat2(unix.AT_FDCWD, path, &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS})
 		return err
 	})

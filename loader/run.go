@@ -21,7 +21,7 @@ func (l *Loader) Run(t *bpf.Target, program string, p bpf.Params) (*Stream, erro
 			p.TID, p.PID = 0, 0
 		}
 	}
-	s := &Stream{name: t.Name + "/" + program}
+	s := &Stream{name: t.Name + "/" + program, root: p.Root}
 	identity, err := l.identify(t, program, &p)
 	if err == nil {
 		err = l.attach(s, t, program, &p, identity)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/native"
 )
 
 // maxAgain is how often a read in a row can end with neither output nor the end,
@@ -41,7 +42,8 @@ type Stream struct {
 	link, iter int
 	name       string
 	arguments  arguments
-	reader     bpf.Identify // to be asked at each read; or nil
+	root       *native.RootDir // where paths begin
+	reader     bpf.Identify    // to be asked at each read; or nil
 	collected  *ebpf.Map
 
 	batch *[]byte // what Next reads into, until it reads ahead
@@ -104,15 +106,17 @@ func (s *Stream) read(ctx context.Context, buf []byte, want int) (n int, err err
 			return 0, err
 		}
 	}
-	err = s.arguments.during(func() error {
-		for range want {
-			k, err := s.readBatch(ctx, buf[n:n+batchSize])
-			n += k
-			if err != nil {
-				return err
+	err = s.root.During(func() error {
+		return s.arguments.during(func() error {
+			for range want {
+				k, err := s.readBatch(ctx, buf[n:n+batchSize])
+				n += k
+				if err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	return n, err
 }

@@ -107,6 +107,13 @@ func newMount(t testing.TB, options ...string) *mount {
 	need.Root(t)
 	m := &mount{dir: openDir(t), log: new(bytes.Buffer)}
 	m.cmd = exec.Command(binary, append([]string{"mount", m.dir}, options...)...)
+	m.start(t)
+	return m
+}
+
+// start starts the daemon that m.cmd is.
+func (m *mount) start(t testing.TB) {
+	t.Helper()
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -121,7 +128,6 @@ func newMount(t testing.TB, options ...string) *mount {
 		}
 	})
 	m.await(t)
-	return m
 }
 
 // await returns when the tree can be used.

@@ -39,14 +39,6 @@ func readers(t *testing.T, m *mount) (all []*zoo.Reader) {
 	return all
 }
 
-// treeOf is where a reader has the tree.
-func treeOf(r *zoo.Reader, m *mount) string {
-	if r.Kind == "chrooted" {
-		return "/tree"
-	}
-	return m.dir
-}
-
 // singles are the files of a process that are made by iterators, and those that are
 // the kernel's own.
 var singles = []string{"stat", "statm", "status", "comm", "cmdline", "io", "limits", "cgroup", "maps", "environ", "auxv", "oom_score"}
@@ -82,7 +74,7 @@ func TestReadersSeeWhatProcShows(t *testing.T) {
 	animals := zoo.New(t)
 	var contents, refusals int
 	for _, r := range readers(t, m) {
-		tree := treeOf(r, m)
+		tree := r.Tree
 		listed, err := r.Do("list", tree+"/tasks")
 		if err != nil {
 			t.Errorf("%s lists tasks: %v", r.Kind, err)

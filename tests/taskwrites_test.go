@@ -72,7 +72,7 @@ func TestWritesAsTheCaller(t *testing.T) {
 			} {
 				name := w[0]
 				var real, ours string
-				if err := rights.As(task, func() error {
+				if err := rights.As(task, nil, func() error {
 					real = write(fmt.Sprintf("/proc/%d/", pids[0])+threadPath(name, pids[0]), w[1])
 					ours = write(m.path(fmt.Sprintf("tasks/%d/", pids[1])+threadPath(name, pids[1])), w[1])
 					return nil

@@ -28,8 +28,8 @@ var Target = bpf.Target{
 		"socket_record": sock.RecordSize,
 	},
 	Files: []bpf.File{
-		table.File("tasks/files", "file_records", "one row per open file of each process"),
-		ofProcess(table.File("tasks/<pid>/files", "file_records", "one row per open file of the process")),
+		withPaths(table.File("tasks/files", "file_records", "one row per open file of each process")),
+		withPaths(ofProcess(table.File("tasks/<pid>/files", "file_records", "one row per open file of the process"))),
 		socketTable.File("tasks/sockets", "socket_records", "one row per open socket of each process, in all network namespaces"),
 		ofProcess(socketTable.File("tasks/<pid>/sockets", "socket_records", "one row per open socket of the process")),
 		netSockets,
@@ -38,6 +38,21 @@ var Target = bpf.Target{
 
 func ofProcess(f bpf.File) bpf.File {
 	f.MayBeEmpty, f.Traced = true, bpf.AtOpen
+	return f
+}
+
+// withPaths is a file of rows that have paths, which begin at the reader's root directory.
+func withPaths(f bpf.File) bpf.File {
+	f.PerRoot = true
+	f.Open = func(r bpf.Request, form bpf.Form) (bpf.Content, error) {
+		format := r.File.As(form)
+		if r.Params.Root != nil {
+			below := table
+			below.Source = filesBelow(r.Params.Root)
+			format = below.As(form)
+		}
+		return r.Render(r.File.Program, format)
+	}
 	return f
 }
 
@@ -53,7 +68,7 @@ func number(name string, width int, source, doc string, value func(f file) int64
 	return bpf.Column[file]{Name: name, Width: width, Source: source, Doc: doc, Number: bpf.Always(value)}
 }
 
-var table = bpf.Table[file]{Source: files, Columns: []bpf.Column[file]{
+var table = bpf.Table[file]{Source: filesBelow(nil), Columns: []bpf.Column[file]{
 	number("PID", 7, "tgid", "process id; the files of threads that do not share those of their process are not shown, as in /proc/<pid>/fd",
 		func(f file) int64 { return int64(f.Head.Tgid) }),
 	number("FD", 4, "fd", "file descriptor", func(f file) int64 { return int64(f.Fd) }),
@@ -96,11 +111,26 @@ func appendPath(dst []byte, f file) ([]byte, bool) {
 	if len(f.path) > 0 {
 		return append(dst, f.path...), true
 	}
+	if f.root != nil {
+		return appendLinkBelow(dst, f)
+	}
 	return appendLink(dst, f)
 }
 
 func appendNumbered(dst []byte, name string, ino uint64) []byte {
 	return append(strconv.AppendUint(append(dst, name...), ino, 10), ']')
+}
+
+// appendLinkBelow is appendLink for who has another root directory.
+func appendLinkBelow(dst []byte, f file) (text []byte, ok bool) {
+	err := f.root.During(func() error {
+		text, ok = appendLink(dst, f)
+		return nil
+	})
+	if err != nil {
+		return dst, false
+	}
+	return text, ok
 }
 
 // appendLink reads the link itself, where a program cannot make paths: before

@@ -16,6 +16,7 @@ import (
 // nativeMaps is the real maps of the process that was asked for last. It tells what
 // a program cannot: files of stacked filesystems, and paths of more than 4095 bytes.
 type nativeMaps struct {
+	root    *native.RootDir
 	process bpf.Key
 	text    []byte
 }
@@ -25,7 +26,10 @@ type nativeMaps struct {
 func (n *nativeMaps) find(r *taskVmaVmaRecord) (file inode, name []byte) {
 	if process := r.Head.process(); n.process != process {
 		n.process = process
-		n.text, _ = native.ReadFile(fmt.Sprintf("%d/maps", process.ID)) // none of a process that has gone
+		_ = n.root.During(func() (err error) {
+			n.text, err = native.ReadFile(fmt.Sprintf("%d/maps", process.ID)) // none of a process that has gone
+			return err
+		})
 	}
 	text := n.text
 	begin := append(appendRange(nil, r), ' ')

@@ -30,7 +30,7 @@ func end() []byte {
 }
 
 func lines() *sweep {
-	return newSweep(func(source bpf.Source[mapping]) bpf.Format { return source.Lines(appendLine) })
+	return newSweep(func(source bpf.Source[mapping]) bpf.Format { return source.Lines(appendLine) }, nil)
 }
 
 func TestLine(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/native"
 )
 
 // A sweep makes text of the mappings of one run: a row each, and behind those of
@@ -18,9 +19,10 @@ type sweep struct {
 	gated   bool        // it has the gate
 }
 
-// newSweep makes a sweep with the format that form makes of mappings.
-func newSweep(form func(bpf.Source[mapping]) bpf.Format) *sweep {
-	s := &sweep{}
+// newSweep makes a sweep with the format that form makes of mappings. Paths begin at
+// root.
+func newSweep(form func(bpf.Source[mapping]) bpf.Format, root *native.RootDir) *sweep {
+	s := &sweep{native: nativeMaps{root: root}}
 	s.rows = form(bpf.Source[mapping]{
 		Decode: s.decode,
 		Key:    func(m mapping) bpf.Key { return m.Head.process() },

@@ -16,9 +16,9 @@ var Target = bpf.Target{
 	Object:  loadTaskVma,
 	Records: map[string]uintptr{"vma_record": unsafe.Sizeof(taskVmaVmaRecord{}), "head": unsafe.Sizeof(taskVmaHead{}), "reader": unsafe.Sizeof(bpf.Identity{})},
 	Files: []bpf.File{
-		{Path: "tasks/vmas", Doc: "one row per memory mapping of each process", Columns: table.Docs(), Open: openTable, Twin: true},
-		{Path: "tasks/<pid>/vmas", Doc: "one row per memory mapping of the process", Traced: bpf.Memory, Columns: table.Docs(), Open: openTable, Twin: true, MayBeEmpty: true},
-		{Path: "tasks/<pid>/maps", Traced: bpf.Memory, Doc: "as /proc/<pid>/maps", Open: openMaps, MayBeEmpty: true},
+		{Path: "tasks/vmas", PerRoot: true, Doc: "one row per memory mapping of each process", Columns: table.Docs(), Open: openTable, Twin: true},
+		{Path: "tasks/<pid>/vmas", PerRoot: true, Doc: "one row per memory mapping of the process", Traced: bpf.Memory, Columns: table.Docs(), Open: openTable, Twin: true, MayBeEmpty: true},
+		{Path: "tasks/<pid>/maps", PerRoot: true, Traced: bpf.Memory, Doc: "as /proc/<pid>/maps", Open: openMaps, MayBeEmpty: true},
 	},
 }
 
@@ -46,10 +46,7 @@ func openTable(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 	return open(r, func(source bpf.Source[mapping]) bpf.Format {
 		t := table
 		t.Source = source
-		if form == bpf.JSON {
-			return t.JSON()
-		}
-		return t.Text()
+		return t.As(form)
 	})
 }
 
@@ -61,5 +58,5 @@ func openMaps(r bpf.Request, _ bpf.Form) (bpf.Content, error) {
 // with the mapping that the last read but one ended at, and so for ever.
 func open(r bpf.Request, form func(bpf.Source[mapping]) bpf.Format) (bpf.Content, error) {
 	r.Params.PID, r.Params.TID = r.Params.TID, 0
-	return r.Render("vma_records", newSweep(form))
+	return r.Render("vma_records", newSweep(form, r.Params.Root))
 }

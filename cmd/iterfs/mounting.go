@@ -104,7 +104,9 @@ func (m *mounting) connect(connect func(fs.ConnectionOptions) (*fs.Connection, e
 		return nil, err
 	}
 	m.mounts = append(m.mounts, c.Mount)
-	return c, nil
+	device, err := native.DeviceOf(c.Mount)
+	m.system.devices = append(m.system.devices, device)
+	return c, err
 }
 
 // serveProc serves the drop-in for /proc that will be on a directory, and puts the

@@ -56,7 +56,7 @@ var mountOptions = []option{{
 	},
 	get: func(o *options) string { return number(uint64(o.view.GID)) },
 }, {
-	name: "ns", value: "reader|mount", doc: "whose namespaces are shown outside proc: the reader's, or those of the process that mounts; reader",
+	name: "ns", value: "reader|mount", doc: "whose namespaces and root directory are shown outside proc: the reader's, or those of the process that mounts; reader",
 	set: func(o *options, value string) error {
 		var whose string
 		err := oneOf(&whose, value, "reader", "mount")

@@ -15,6 +15,7 @@ import (
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/loader"
 	"github.com/iterfs/iterfs/native"
@@ -39,12 +40,14 @@ func (s *system) pinnedEntry() fs.Entry {
 				}
 			}
 		},
-		Open: func(_ context.Context, r fs.Request) (fs.Stream, error) {
-			stream, err := openPinned(pinnedPath(r), r.TID)
-			if err != nil {
-				return nil, fs.Told(err)
-			}
-			return &output{stream: stream, ended: func(_ context.Context, _ bool, err error) error { return fs.Told(err) }}, nil
+		Open: func(ctx context.Context, r fs.Request) (fs.Stream, error) {
+			return s.belowRoot(ctx, r.Caller, func(root *native.RootDir) (fs.Stream, error) {
+				stream, err := openPinned(pinnedPath(r), r.TID, root)
+				if err != nil {
+					return nil, fs.Told(err)
+				}
+				return &output{stream: stream, ended: func(_ context.Context, _ bool, err error) error { return fs.Told(err) }}, nil
+			})
 		},
 	}
 }
@@ -58,13 +61,13 @@ func pinnedPath(r fs.Request) string {
 	return path
 }
 
-func openPinned(path string, tid uint32) (*loader.Stream, error) {
+func openPinned(path string, tid uint32, root *native.RootDir) (*loader.Stream, error) {
 	ns, err := netNS(tid)
 	if err != nil {
 		return nil, err
 	}
 	defer ns.Close()
-	return loader.OpenPinned(path, ns)
+	return loader.OpenPinned(path, bpf.Params{NetNS: ns, Root: root})
 }
 
 // pinnedIn lists a directory, or one name in it: the way to BPF filesystems above

@@ -105,7 +105,8 @@ func (s *system) nativeOf(dir string) func(context.Context, fs.Request) (*fs.Nat
 	}
 }
 
-// as calls f, which acts on a real file of a task, with the rights of a caller.
+// as calls f, which acts on a real file of a task, with the rights of a caller, and
+// where paths show as they do to the caller.
 func (s *system) as(c fs.Caller, o bpf.Key, write bool, f func() error) error {
 	all, err := rights.All(rights.Task(c))
 	foreign := err == rights.ErrForeign
@@ -114,8 +115,14 @@ func (s *system) as(c fs.Caller, o bpf.Key, write bool, f func() error) error {
 		return errInvisible
 	case err != nil && !foreign:
 		return err
-	case all:
-		return f()
+	}
+	root, err := s.root(c)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if all {
+		return root.During(f)
 	}
 	// The kernel cannot be asked of one who has rights in another user namespace
 	// alone, or about the daemon, to whom its own threads may do everything.
@@ -128,21 +135,21 @@ func (s *system) as(c fs.Caller, o bpf.Key, write bool, f func() error) error {
 	case daemon && mayNot != nil:
 		return mayNot
 	case daemon && write:
-		return rights.Bare(c.UID, c.GID, f)
+		return rights.Bare(c.UID, c.GID, root, f)
 	// About modes it has asked the foreign one before it came here. His user may own
 	// the namespace, and have more rights in it from here than he has there.
 	case foreign && write:
-		return rights.Bare(nobody, nobody, f, unix.CAP_DAC_OVERRIDE)
+		return rights.Bare(nobody, nobody, root, f, unix.CAP_DAC_OVERRIDE)
 	case foreign && mayNot != nil:
-		return rights.Bare(nobody, nobody, f, unix.CAP_DAC_READ_SEARCH)
+		return rights.Bare(nobody, nobody, root, f, unix.CAP_DAC_READ_SEARCH)
 	case foreign && self:
-		return rights.Bare(nobody, nobody, f, unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_PTRACE, unix.CAP_SYS_NICE)
+		return rights.Bare(nobody, nobody, root, f, unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_PTRACE, unix.CAP_SYS_NICE)
 	case foreign:
-		return rights.Bare(nobody, nobody, f, unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_PTRACE)
+		return rights.Bare(nobody, nobody, root, f, unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_PTRACE)
 	case self: // whom it would not ask whether he may trace himself
-		return rights.As(rights.Task(c), f, unix.CAP_SYS_PTRACE, unix.CAP_SYS_NICE)
+		return rights.As(rights.Task(c), root, f, unix.CAP_SYS_PTRACE, unix.CAP_SYS_NICE)
 	}
-	return rights.As(rights.Task(c), f)
+	return rights.As(rights.Task(c), root, f)
 }
 
 // nobody is a user whom nothing belongs to.

@@ -15,6 +15,7 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/loader"
+	"github.com/iterfs/iterfs/native"
 )
 
 // run starts a program in a place.
@@ -53,16 +54,19 @@ func (s *system) run(ctx context.Context, p *place, r fs.Request) (fs.Stream, er
 	}
 	defer ns.Close()
 	params.NetNS = ns
-	stream, err := o.Run(name, params)
-	if err != nil {
-		return nil, err
-	}
-	return &output{stream: stream, ended: func(ctx context.Context, some bool, err error) error {
-		if err == io.EOF && !some && p.exists != nil {
-			err = cmp.Or(p.check(ctx, r), err) // it has nothing to tell of, or nothing to say
+	return s.belowRoot(ctx, r.Caller, func(root *native.RootDir) (fs.Stream, error) {
+		params.Root = root
+		stream, err := o.Run(name, params)
+		if err != nil {
+			return nil, err
 		}
-		return s.failed(r, err)
-	}}, nil
+		return &output{stream: stream, ended: func(ctx context.Context, some bool, err error) error {
+			if err == io.EOF && !some && p.exists != nil {
+				err = cmp.Or(p.check(ctx, r), err) // it has nothing to tell of, or nothing to say
+			}
+			return s.failed(r, err)
+		}}, nil
+	})
 }
 
 // failed adds what went wrong with a user's program to iters/errors.

@@ -14,6 +14,7 @@ import (
 	"github.com/iterfs/iterfs/fs/procfs"
 	"github.com/iterfs/iterfs/loader"
 	"github.com/iterfs/iterfs/loader/userobj"
+	"github.com/iterfs/iterfs/native"
 )
 
 // system is where targets, loader and filesystem meet: it makes the entries of
@@ -26,7 +27,8 @@ type system struct {
 	view    bpf.View                     // what readers see
 	present []*bpf.Target
 	absent  map[*bpf.Target]error
-	places  []place // those in the tree
+	places  []place  // those in the tree
+	devices []uint64 // numbers of the filesystems that are served
 
 	ownMu sync.Mutex
 	own   *bpf.Identity // of the daemon itself, once it has been asked for
@@ -107,7 +109,7 @@ func (s *system) generated(appendTo func(*system, []byte) []byte) func(context.C
 // open makes the Open of a file with a target's records.
 func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Context, fs.Request) (fs.Stream, error) {
 	narrow, ofProcess := s.narrowing(f.Path), strings.HasPrefix(f.Path, "tasks/<pid>/")
-	return func(_ context.Context, r fs.Request) (fs.Stream, error) {
+	return func(ctx context.Context, r fs.Request) (fs.Stream, error) {
 		request := bpf.Request{System: s, Target: t, File: f, Reader: s.opener(r), Object: key(r)}
 		if request.Object != nil && narrow != nil {
 			request.Params = narrow(request.Object.ID)
@@ -118,10 +120,17 @@ func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Co
 				return nil, err
 			}
 		}
-		if request.Object == nil || f.Traced == bpf.Never {
-			return start(request, form)
+		begin := start
+		if request.Object != nil && f.Traced != bpf.Never {
+			begin = s.startTraced
 		}
-		return s.startTraced(request, form)
+		if !f.PerRoot {
+			return begin(request, form)
+		}
+		return s.belowRoot(ctx, r.Caller, func(root *native.RootDir) (fs.Stream, error) {
+			request.Params.Root = root
+			return begin(request, form)
+		})
 	}
 }
 

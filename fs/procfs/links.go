@@ -61,7 +61,7 @@ func (m *Mount) readText(c fuse.Caller, kind uint64, dir int) (text []byte, err 
 		return err
 	}
 	if m.config.AllowOther {
-		err = rights.As(rights.Task{UID: c.Uid, GID: c.Gid, TID: c.Pid}, read)
+		err = rights.As(rights.Task{UID: c.Uid, GID: c.Gid, TID: c.Pid}, nil, read)
 	} else {
 		err = read()
 	}

@@ -45,32 +45,35 @@ var self = sync.OnceValues(func() (o own, err error) {
 })
 
 // As calls f with the rights of a task: its user and groups and, as far as this
-// process has them, its capabilities. A task that has all of ours costs no more than
-// a look. For any other f runs on a thread of its own, which ends with it: no other
+// process has them, its capabilities; and where its root directory is, which may be
+// nil. A task that has all of ours costs no more than a look. For any other f runs on a thread of its own, which ends with it: no other
 // goroutine can ever have those rights, or lack ours. The further capabilities
 // are those that the kernel asks this process for, and would not ask the task.
-func As(t Task, f func() error, further ...uint) error {
+func As(t Task, root *native.RootDir, f func() error, further ...uint) error {
 	caps, all, err := look(t)
 	if err != nil {
 		return err
 	}
 	if all {
-		return f()
+		return root.During(f)
 	}
 	groups, err := Groups(t.TID)
 	if err != nil {
 		return err
 	}
-	return onThread(t, groups, caps.and(further), f)
+	return onThread(t, groups, caps.and(further), root, f)
 }
 
 // Bare calls f as a user without further groups, and with no capabilities but these.
-func Bare(uid, gid uint32, f func() error, these ...uint) error {
-	return onThread(Task{UID: uid, GID: gid}, nil, capabilities{}.and(these), f)
+func Bare(uid, gid uint32, root *native.RootDir, f func() error, these ...uint) error {
+	return onThread(Task{UID: uid, GID: gid}, nil, capabilities{}.and(these), root, f)
 }
 
-func onThread(t Task, groups []uint32, caps capabilities, f func() error) error {
+func onThread(t Task, groups []uint32, caps capabilities, root *native.RootDir, f func() error) error {
 	return thread.Do(func() error {
+		if err := root.Enter(); err != nil {
+			return err // before that is not allowed any more
+		}
 		if err := become(t, groups, caps); err != nil {
 			return fmt.Errorf("take on the caller's rights: %w", err)
 		}

@@ -76,7 +76,7 @@ func TestAs(t *testing.T) {
 		{powerless, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n" + fields(t, "Groups") + "\nCapEff:\t0000000000000000"},
 		{all, before},
 	} {
-		err := As(test.task, func() error {
+		err := As(test.task, nil, func() error {
 			if got := fields(t, lines); got != test.want {
 				t.Errorf("%v: %s, want %s", test.task, got, test.want)
 			}
@@ -105,27 +105,27 @@ func TestVerdicts(t *testing.T) {
 		return err
 	}
 	user := Task{1000, 1001, other(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1000, Gid: 1001}})}
-	if err := As(user, environ); !errors.Is(err, unix.EACCES) {
+	if err := As(user, nil, environ); !errors.Is(err, unix.EACCES) {
 		t.Errorf("of a process of root: %v", err)
 	}
 	victim = other(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1000, Gid: 1001}})
-	if err := As(user, environ); err != nil {
+	if err := As(user, nil, environ); err != nil {
 		t.Errorf("of its own: %v", err)
 	}
 	var powerless Task
 	withoutBounds(func() { powerless.TID = other(t, nil) })
 	victim = uint32(os.Getppid())
-	if err := As(powerless, environ); !errors.Is(err, unix.EACCES) {
+	if err := As(powerless, nil, environ); !errors.Is(err, unix.EACCES) {
 		t.Errorf("of a process of more capabilities: %v", err)
 	}
 }
 
 func TestForeign(t *testing.T) {
 	task := Task{TID: other(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER})}
-	if err := As(task, func() error { return nil }); err != ErrForeign || !errors.Is(err, unix.EACCES) {
+	if err := As(task, nil, func() error { return nil }); err != ErrForeign || !errors.Is(err, unix.EACCES) {
 		t.Errorf("one in another user namespace: %v", err)
 	}
-	if err := As(Task{TID: 1 << 22}, func() error { return nil }); !errors.Is(err, unix.ESRCH) {
+	if err := As(Task{TID: 1 << 22}, nil, func() error { return nil }); !errors.Is(err, unix.ESRCH) {
 		t.Errorf("one that does not exist: %v", err)
 	}
 }
@@ -135,7 +135,7 @@ func BenchmarkAs(b *testing.B) {
 	for name, task := range map[string]Task{"all": {TID: uint32(os.Getpid())}, "other": {1000, 1000, uint32(os.Getpid())}} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if err := As(task, func() error { return nil }); err != nil {
+				if err := As(task, nil, func() error { return nil }); err != nil {
 					b.Fatal(err)
 				}
 			}

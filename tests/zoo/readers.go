@@ -4,13 +4,13 @@ package zoo
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -26,8 +26,9 @@ import (
 // namespace at /proc.
 type Reader struct {
 	Kind  string
-	PID   int // in the test's pid namespace
-	Level int // of its pid namespace below that
+	PID   int    // in the test's pid namespace
+	Level int    // of its pid namespace below that
+	Tree  string // where it has the tree of the test
 	ask   io.Writer
 	told  *bufio.Reader
 }
@@ -40,9 +41,11 @@ const (
 
 // A readerKind becomes one: attr at its start, then be.
 type readerKind struct {
-	attr  syscall.SysProcAttr
-	depth int // of pid namespaces, each with the attributes
-	be    func()
+	attr    syscall.SysProcAttr
+	depth   int // of pid namespaces, each with the attributes
+	be      func()
+	prepare func(t testing.TB, tree string)
+	tree    string // where the tree is; "" where it is for the test
 }
 
 var readerKinds = map[string]readerKind{
@@ -66,10 +69,17 @@ var readerKinds = map[string]readerKind{
 		mountProc()
 		become(userID, userGroup)
 	}},
-	"net namespace":    {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}},
-	"cgroup namespace": {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWCGROUP}},
-	"mount namespace":  {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}},
-	"chrooted":         {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}, be: chroot},
+	"net namespace":                        {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}},
+	"cgroup namespace":                     {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWCGROUP}},
+	"mount namespace":                      {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}},
+	"chrooted":                             {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}, be: chroot, tree: "/tree"},
+	"contained":                            {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}, be: contain, tree: "/tree"},
+	"in a folder":                          {be: enterFolder, prepare: furnishFolder, tree: "/tree"},
+	"root of a user namespace in a folder": {attr: inUserNS(0, 0), be: enterFolder, prepare: furnishFolder, tree: "/tree"},
+	"user in a folder": {prepare: furnishFolder, tree: "/tree", be: func() {
+		enterFolder()
+		become(userID, userGroup)
+	}},
 }
 
 // ReaderKinds are all that NewReader makes.
@@ -85,14 +95,16 @@ const execEnv = "ITERFS_ZOO_EXECED"
 
 func init() { helpers["reader"] = reader }
 
-// NewReader makes one that ends with the test. A chrooted one has the directory
-// tree at /tree. It is nil where the sandbox does not allow such a process, as the
-// test's log says.
+// NewReader makes one that ends with the test, and has the directory tree. It is nil
+// where the sandbox does not allow such a process, as the test's log says.
 func NewReader(t testing.TB, kind, tree string) *Reader {
 	t.Helper()
 	k, known := readerKinds[kind]
 	if !known {
 		t.Fatalf("no reader is a %q", kind)
+	}
+	if k.prepare != nil {
+		k.prepare(t, tree)
 	}
 	cmd := readerCommand(kind, k.depth, &k.attr)
 	cmd.Env = append(cmd.Env, treeEnv+"="+tree)
@@ -113,7 +125,7 @@ func NewReader(t testing.TB, kind, tree string) *Reader {
 		ask.Close()
 		cmd.Wait()
 	})
-	r := &Reader{Kind: kind, PID: cmd.Process.Pid, Level: k.depth, ask: ask, told: bufio.NewReader(told)}
+	r := &Reader{Kind: kind, PID: cmd.Process.Pid, Level: k.depth, Tree: cmp.Or(k.tree, tree), ask: ask, told: bufio.NewReader(told)}
 	if _, err := r.Do("ready", ""); err != nil {
 		t.Logf("no reader %q: %v", kind, err)
 		return nil
@@ -182,86 +194,7 @@ func reader() {
 	}
 }
 
-// kept are the files that a reader has open.
-var kept []*os.File
-
-// act does one thing with a path.
-func act(op, path string) (string, error) {
-	switch op {
-	case "ready":
-		return "", nil
-	case "read":
-		content, err := os.ReadFile(path)
-		return string(content), err
-	case "readlink":
-		return os.Readlink(path)
-	case "list":
-		entries, err := os.ReadDir(path)
-		var names []string
-		for _, e := range entries {
-			names = append(names, e.Name())
-		}
-		return strings.Join(names, "\n"), err
-	case "stat":
-		var st unix.Stat_t
-		err := unix.Lstat(path, &st)
-		return fmt.Sprintf("%o %d:%d", st.Mode, st.Uid, st.Gid), err
-	case "frames":
-		return frames(path)
-	case "child":
-		child := exec.Command("sleep", "1000")
-		child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
-		err := child.Start()
-		return strconv.Itoa(child.Process.Pid), err
-	case "open":
-		f, err := os.Open(path)
-		kept = append(kept, f)
-		return "", err
-	case "close all":
-		for _, f := range kept {
-			f.Close()
-		}
-		kept = nil
-		return "", nil
-	case "enter cgroup":
-		err := os.WriteFile(path+"/cgroup.procs", []byte("0"), 0)
-		if err == nil {
-			err = unix.Unshare(unix.CLONE_NEWCGROUP)
-		}
-		return "", err
-	case "exec":
-		for name, value := range map[string]string{readerEnv: "", execEnv: path} {
-			if err := os.Setenv(name, value); err != nil {
-				return "", err
-			}
-		}
-		return "", unix.Exec(path, []string{"reader"}, os.Environ())
-	}
-	return "", unix.EOPNOTSUPP
-}
-
-// frames returns what the pagemap in a process's directory has of its first pages.
-func frames(dir string) (string, error) {
-	maps, err := os.ReadFile(dir + "/maps")
-	if err != nil {
-		return "", err
-	}
-	first, _, _ := strings.Cut(string(maps), "-")
-	address, err := strconv.ParseInt(first, 16, 64)
-	if err != nil {
-		return "", err
-	}
-	f, err := os.Open(dir + "/pagemap")
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	var entry [8]byte // of each page
-	_, err = f.ReadAt(entry[:], address/int64(os.Getpagesize())*int64(len(entry)))
-	return string(entry[:]), err
-}
-
-// Do has the reader do something with a path: read, readlink, list or stat it, or exec
+// Do has the reader do something with a path: read, readlink, list or stat it, read the links in it, or exec
 // it, which is to be a copy of this program; tell the frames of a process by its
 // directory; open it, and close all that it has open; "enter cgroup", and make that the root of a namespace; or start a child,
 // whose number it tells. The error is the errno that it met with.
@@ -341,24 +274,6 @@ func become(uid, gid int, capabilities ...int) {
 func mountProc() {
 	mustBe(unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""))
 	mustBe(unix.Mount("proc", "/proc", "proc", 0, ""))
-}
-
-// chroot is into a directory with /proc and the tree of the test.
-func chroot() {
-	mustBe(unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""))
-	dir, err := os.MkdirTemp("", "root")
-	mustBe(err)
-	defer os.Remove(dir)
-	mustBe(unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"))
-	for to, from := range map[string]string{"proc": "/proc", "tree": os.Getenv(treeEnv)} {
-		to = filepath.Join(dir, to)
-		mustBe(os.Mkdir(to, 0o755))
-		if from != "" {
-			mustBe(unix.Mount(from, to, "", unix.MS_BIND, ""))
-		}
-	}
-	mustBe(unix.Chroot(dir))
-	mustBe(unix.Chdir("/"))
 }
 
 // NumberOf is the number that the reader knows a process by: its own procfs has what
