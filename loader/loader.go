@@ -94,6 +94,9 @@ func (l *Loader) program(t *bpf.Target, name string, consts map[string]any, free
 		return nil, fmt.Errorf("target %s has no program %s", t.Name, name)
 	}
 	c, err := l.load(spec, name, consts, free)
+	if errors.Is(err, unix.EPERM) && refused(t.Name) && !refused("task") {
+		err = fmt.Errorf("%w: this kernel refuses every program of iter/%s, even one that does nothing: %w", ErrAbsent, t.Name, unix.EPERM)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("target %s: %w", t.Name, err)
 	}

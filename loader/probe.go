@@ -8,7 +8,9 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
 )
@@ -30,6 +32,19 @@ func (l *Loader) Present(t *bpf.Target) error {
 		return fmt.Errorf("look for iter/%s in the kernel's BTF: %w", t.Name, err)
 	}
 	return nil
+}
+
+// refused reports whether the kernel refuses programs of a target whatever they do.
+// Some that are hardened refuse those that could write to what they visit.
+func refused(target string) bool {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: target, License: "Dual BSD/GPL",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+	})
+	if err == nil {
+		p.Close()
+	}
+	return errors.Is(err, unix.EPERM)
 }
 
 // CheckKernel returns nil when the kernel has what every target needs.

@@ -12,11 +12,13 @@ import (
 
 	"github.com/iterfs/iterfs/bpf"
 	bpfmapelem "github.com/iterfs/iterfs/bpf/bpf_map_elem"
+	"github.com/iterfs/iterfs/tests/need"
 )
 
 // Few programs with constants of their own are kept: the one that was used longest
 // ago goes, and what it is running goes on.
 func TestVariantsAreBounded(t *testing.T) {
+	need.Iterator(t, "bpf_map_elem")
 	l := newLoader(t)
 	if err := l.memlock(); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/tests/need"
 )
 
 // Values that are larger than what an iterator gives are looked up.
@@ -113,6 +115,7 @@ func TestManyElements(t *testing.T) {
 // one or two where the kernel's buffer was full, since its iterator goes on in a
 // bucket by counting.
 func TestElementsThatChange(t *testing.T) {
+	need.Iterator(t, "bpf_map_elem")
 	m := newMount(t)
 	const stay, change = 3000, 1000
 	value := func(key uint32) uint64 { return uint64(key)<<32 | uint64(^key) }

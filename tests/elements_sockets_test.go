@@ -13,11 +13,14 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/tests/need"
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
 // A socket that is an element is told by what its owner knows of it.
 func TestElementsThatAreSockets(t *testing.T) {
+	need.Iterator(t, "sockmap")
+	need.Iterator(t, "bpf_sk_storage_map")
 	m := newMount(t)
 	inMap := newMap(t, &ebpf.MapSpec{Name: "sockets", Type: ebpf.SockHash, KeySize: 8, ValueSize: 8, MaxEntries: 5})
 	storage := newMap(t, &ebpf.MapSpec{Name: "stored", Type: ebpf.SkStorage, KeySize: 4, ValueSize: 8, Flags: noPrealloc, Key: s32Type, Value: flowType})

@@ -15,6 +15,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/iterfs/iterfs/tests/need"
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
@@ -120,6 +121,9 @@ func TestItersOfGoneTask(t *testing.T) {
 }
 
 func TestItersOfMaps(t *testing.T) {
+	need.Iterator(t, "bpf_map_elem")
+	need.Iterator(t, "sockmap")
+	need.Iterator(t, "bpf_sk_storage_map")
 	m := newMount(t)
 	p := newPinner(t)
 	m.mustPut(t, "map_elem", "sockets_in_maps", "task")
@@ -157,6 +161,8 @@ func TestItersOfMaps(t *testing.T) {
 }
 
 func TestItersOfSocketMaps(t *testing.T) {
+	need.Iterator(t, "sockmap")
+	need.Iterator(t, "bpf_sk_storage_map")
 	m := newMount(t)
 	p := newPinner(t)
 	m.mustPut(t, "sockets_in_maps")

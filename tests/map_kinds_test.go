@@ -42,6 +42,9 @@ type mapKind struct {
 // noLock are the types that newer kernels allocate memory for without a lock.
 var noLock = []string{"sk_storage", "arena"}
 
+// socketTargets are what visits the types that bpf(2) does not tell sockets of.
+var socketTargets = map[string]string{"sockmap": "sockmap", "sockhash": "sockmap", "sk_storage": "bpf_sk_storage_map"}
+
 func mapKinds() map[string]mapKind {
 	numbers := func(t testing.TB, m *ebpf.Map) {
 		for i := range uint32(3) {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/tests/need"
 )
 
 // Every type of map that this kernel has is made, and its elements are shown or
@@ -59,6 +60,9 @@ func TestElementsOfEveryType(t *testing.T) {
 				t.Skipf("this kernel was built without: %v", err)
 			}
 			t.Cleanup(func() { made.Close() })
+			if target := socketTargets[name]; target != "" {
+				need.Iterator(t, target)
+			}
 			if kind.reason != "" {
 				m.cannotRead(t, made, kind.reason)
 				return

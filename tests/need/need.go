@@ -6,9 +6,14 @@
 package need
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
 )
 
 // Root is needed to load BPF programs and to mount.
@@ -27,6 +32,27 @@ func Tool(t testing.TB, name, debianPackage string) string {
 		missing(t, "needs "+name+" to compare with (Debian package "+debianPackage+")")
 	}
 	return path
+}
+
+// Iterator is a target that some hardened kernels refuse all programs of, even of root
+// and such as do nothing: there is nothing to test then, whatever the release.
+func Iterator(t testing.TB, target string) {
+	t.Helper()
+	if Refused(target) {
+		t.Skipf("this kernel refuses every program of iter/%s, even one that does nothing", target)
+	}
+}
+
+// Refused reports whether the kernel does so.
+func Refused(target string) bool {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: target, License: "Dual BSD/GPL",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+	})
+	if err == nil {
+		p.Close()
+	}
+	return errors.Is(err, unix.EPERM) && os.Geteuid() == 0
 }
 
 func missing(t testing.TB, reason string) {

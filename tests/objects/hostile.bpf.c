@@ -4,19 +4,6 @@
 /* Programs at the kernel's limits. */
 #include "kernel.h"
 
-struct bpf_map;
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct bpf_iter__bpf_map_elem {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	void *key;
-	void *value;
-};
-
-#pragma clang attribute pop
-
 char block[33000] = {};
 int last_pid = 0;
 
@@ -64,14 +51,5 @@ int large(struct bpf_iter__task *ctx)
 {
 	if (ctx->task)
 		bpf_seq_write(ctx->meta->seq, block, 32767);
-	return 0;
-}
-
-/* Nothing for any element, and a line at the end. */
-SEC("iter/bpf_map_elem")
-int silent(struct bpf_iter__bpf_map_elem *ctx)
-{
-	if (!ctx->key)
-		BPF_SEQ_PRINTF(ctx->meta->seq, "end\n");
 	return 0;
 }
