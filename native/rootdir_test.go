@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -55,10 +54,11 @@ func TestRootDir(t *testing.T) {
 		t.Fatalf("a process below a directory has %v, %v", other, err)
 	}
 	defer other.Close()
-	file, err := os.Create(filepath.Join(dir, t.TempDir(), "file"))
+	file, err := os.CreateTemp(dir, "iterfs-") // at the top, which is all that is mounted there
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer os.Remove(file.Name())
 	defer file.Close()
 	link := "self/fd/" + strconv.Itoa(int(file.Fd()))
 	err = other.During(func() error {
