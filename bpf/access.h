@@ -256,7 +256,7 @@ static __always_inline _Bool is_visible(const void *t, struct reader *reader, _B
 {
 	if (!restricted)
 		return 1;
-	if (!reader)
+	if (!reader || is_above(t, reader))
 		return 0;
 	number(t, reader);
 	if (!reader->task.tid)

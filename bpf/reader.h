@@ -107,6 +107,17 @@ static __always_inline int shown_tid(const void *task, struct reader *reader)
 	return shown_nr(t->thread_pid, reader);
 }
 
+/*
+ * Whether a task is of a namespace above the reader's level, and thus not there for
+ * him: of what he cannot see nothing else is to be read.
+ */
+static __always_inline _Bool is_above(const void *task, struct reader *reader)
+{
+	struct task_struct___reader *t = (void *)task;
+
+	return t->thread_pid->level < reader->pid_level;
+}
+
 /* One of the numbers of a task, which have been found, or the kernel's own. */
 #define NUMBER(t, reader, name, own) (restricted ? (reader)->task.name : (t)->own)
 

@@ -37,6 +37,10 @@ func (p programs) Run(t *bpf.Target, program string, params bpf.Params) (bpf.Rec
 	return p.loader.Run(t, program, params)
 }
 
+func (p programs) Call(t *bpf.Target, program string, ctx []byte) error {
+	return p.loader.Call(t, program, ctx)
+}
+
 // everything is what a reader sees who has all rights in the initial namespaces.
 func everything(context.Context) (*bpf.Identity, error) {
 	return &bpf.Identity{Capabilities: math.MaxUint64}, nil
