@@ -106,6 +106,7 @@ func TestMountOptions(t *testing.T) {
 }
 
 func TestPin(t *testing.T) {
+	need.Iterator(t, "bpf_map_elem")
 	p := newPinner(t)
 	file := filepath.Join(t.TempDir(), "task.bpf.o")
 	if err := os.WriteFile(file, objects.Read(t, "task"), 0o600); err != nil {

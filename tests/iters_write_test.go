@@ -45,6 +45,7 @@ func isLoaded(t testing.TB, name string) bool {
 
 // However a file gets there, it is loaded when it is closed.
 func TestWaysToCopy(t *testing.T) {
+	need.Iterator(t, "bpf_map_elem")
 	m := newMount(t)
 	source := filepath.Join(t.TempDir(), "map_elem.bpf.o")
 	if err := os.WriteFile(source, objects.Read(t, "map_elem"), 0o644); err != nil {
