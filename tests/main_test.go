@@ -59,6 +59,9 @@ func run(m *testing.M) int {
 	}
 	others := ownMounts() // of another run of tests
 	status := m.Run()
+	if !zoo.Close() {
+		status = 1
+	}
 	left := slices.DeleteFunc(ownMounts(), func(dir string) bool { return slices.Contains(others, dir) })
 	if len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "mounts outlive the tests: %q\n", left)

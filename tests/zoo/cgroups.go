@@ -30,7 +30,7 @@ func NewCgroups(t testing.TB) *Cgroups {
 	if len(roots) == 0 {
 		t.Skip("no hierarchy of cgroup v2 is mounted here")
 	}
-	return newCgroups(t, roots[0])
+	return newCgroups(t, roots[0], "test")
 }
 
 // hierarchies are where those that are wanted are mounted as a whole.
@@ -80,12 +80,12 @@ func NewCgroupsV1(t testing.TB) (c *Cgroups, hierarchy string) {
 		}
 		t.Errorf("the hierarchy %s stays", name)
 	})
-	return newCgroups(t, dir), name
+	return newCgroups(t, dir, "test"), name
 }
 
-func newCgroups(t testing.TB, root string) *Cgroups {
+func newCgroups(t testing.TB, root, name string) *Cgroups {
 	t.Helper()
-	c := &Cgroups{t: t, Path: fmt.Sprintf("/iterfs-test-%d", os.Getpid())}
+	c := &Cgroups{t: t, Path: fmt.Sprintf("/iterfs-%s-%d", name, os.Getpid())}
 	c.Dir = root + c.Path
 	if err := os.Mkdir(c.Dir, 0o755); err != nil {
 		t.Fatal(err)

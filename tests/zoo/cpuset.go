@@ -36,7 +36,7 @@ func newCpuset(t testing.TB) *Cgroups {
 	for !cpus.IsSet(last) {
 		last--
 	}
-	c := newCgroups(t, roots[0])
+	c := newCgroups(t, roots[0], "cpuset")
 	c.Write("cpuset.cpus", strconv.Itoa(last))
 	c.Write("cpuset.mems", string(nodes)) // v1 takes no process before
 	return c

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package zoo makes what tests look at: odd processes, herds of ordinary ones,
-// network namespaces with routes of every kind. All of it goes with the test.
+// network namespaces with routes of every kind. All but New's goes with the test.
 package zoo
 
 import (
@@ -86,40 +86,6 @@ func allAnimals() map[string]func() {
 	all := maps.Clone(animals)
 	maps.Copy(all, holders)
 	return all
-}
-
-// New makes one animal of each kind, and returns their pids by kind. Those that
-// this kernel or sandbox does not allow are left out, and the test's log says so.
-func New(t testing.TB) map[string]int {
-	t.Helper()
-	type birth struct {
-		kind string
-		pid  int
-		err  error
-	}
-	born := make(chan birth)
-	kinds := allAnimals()
-	for kind := range kinds {
-		go func() {
-			pid, err := start(t, kind)
-			born <- birth{kind, pid, err}
-		}()
-	}
-	pids := map[string]int{}
-	for range kinds {
-		if b := <-born; b.err != nil {
-			t.Logf("no animal %q: %v", b.kind, b.err)
-		} else {
-			pids[b.kind] = b.pid
-		}
-	}
-	if cpuset := newCpuset(t); cpuset == nil {
-		t.Log(`no animal "cpuset": no hierarchy here gives cpusets`)
-	} else {
-		pids["cpuset"] = One(t, "plain")
-		cpuset.Move("", pids["cpuset"])
-	}
-	return pids
 }
 
 // One makes an animal of a kind that every kernel allows, and returns its pid.
