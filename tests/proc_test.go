@@ -3,7 +3,6 @@
 package tests
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,13 +114,24 @@ func zooTrees(t *testing.T) (trees []string) {
 		switch kind {
 		case "plain", "namespaces twice", "zombie", "zombie leader":
 			trees = append(trees, tree+"/net")
-		case "odd threads":
-			for _, tid := range list(t, "/proc/"+tree+"/task") {
-				trees = append(trees, fmt.Sprintf("%s/task/%s/fd", tree, tid), fmt.Sprintf("%s/task/%s/net", tree, tid))
+		}
+	}
+	return slices.Concat(trees, threadTrees(t, animals), kernelThreads(t), []string{"self", "thread-self"})
+}
+
+// threadTrees are the threads of animals that are odd in their threads.
+func threadTrees(t *testing.T, animals map[string]int) (trees []string) {
+	t.Helper()
+	for _, kind := range []string{"odd threads", "threads", "zombie leader"} {
+		dir := strconv.Itoa(animals[kind]) + "/task/"
+		for _, tid := range list(t, "/proc/"+dir) {
+			trees = append(trees, dir+tid)
+			if kind == "odd threads" {
+				trees = append(trees, dir+tid+"/fd", dir+tid+"/net")
 			}
 		}
 	}
-	return slices.Concat(trees, kernelThreads(t), []string{"self", "thread-self"})
+	return trees
 }
 
 // kernelThreads are some of every kind that the machine has: those with other names

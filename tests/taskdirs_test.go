@@ -110,11 +110,7 @@ func processTrees(t *testing.T) (trees []string) {
 		}
 	} else {
 		kinds = zoo.New(t)
-		odd := kinds["odd threads"]
-		for _, tid := range list(t, fmt.Sprintf("/proc/%d/task", odd)) {
-			trees = append(trees, fmt.Sprintf("%d/task/%s/fd", odd, tid), fmt.Sprintf("%d/task/%s/net", odd, tid))
-		}
-		trees = append(trees, fmt.Sprintf("%d/net", kinds["other user"]), fmt.Sprintf("%d/net", kinds["zombie"]))
+		trees = append(threadTrees(t, kinds), fmt.Sprintf("%d/net", kinds["other user"]), fmt.Sprintf("%d/net", kinds["zombie"]))
 	}
 	kinds["kernel thread"] = 2
 	for _, pid := range kinds {
