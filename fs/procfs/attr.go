@@ -19,7 +19,7 @@ func (m files) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut)
 
 func (m *Mount) getAttr(id uint64, out *fuse.Attr) (valid time.Duration, err error) {
 	owner, index := split(id)
-	p, _ := m.process(id)
+	k, _ := m.task(id)
 	switch {
 	case id == rootID:
 		err = m.rootAttr(".", out)
@@ -30,12 +30,17 @@ func (m *Mount) getAttr(id uint64, out *fuse.Attr) (valid time.Duration, err err
 		text, err := m.callerText(uint32(owner&^callerOwner), index)
 		linkAttr(&unix.Stat_t{Ino: inode(id)}, text, out)
 		return forever, err
-	case p == nil:
+	case k == nil:
 		return 0, unix.ESTALE
 	}
-	dir, st, err := m.open(p)
+	if index == threads {
+		if valid, ok := m.threadsAttr(k.process, out); ok {
+			return valid, nil
+		}
+	}
+	dir, st, err := m.open(k)
 	if index == directory {
-		m.directoryAttr(p, out)
+		m.directoryAttr(k, out)
 		if err != nil {
 			out.Uid, out.Gid = 0, 0 // as of the directory of a process that has ended
 			return 0, nil
@@ -48,18 +53,28 @@ func (m *Mount) getAttr(id uint64, out *fuse.Attr) (valid time.Duration, err err
 		return 0, err
 	}
 	defer unix.Close(dir)
-	f, hot := hotFile(index)
-	if !hot {
-		linkAttr(&st, m.textOf(p, index), out)
-		out.Ino = inode(id)
-		return forever, nil
-	}
-	if err := unix.Fstatat(dir, f.String(), &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unix.Fstatat(dir, m.fileName(index), &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return 0, err
 	}
-	size, valid, err := m.size(p, f, dir)
-	fileAttr(&st, size, out)
-	out.Ino = inode(id)
+	return m.attributes(k, index, dir, &st, out)
+}
+
+// attributes tells of what is in the directory of a process or thread, where the
+// native one is as st says, and for how long.
+func (m *Mount) attributes(k *task, index uint64, dir int, st *unix.Stat_t, out *fuse.Attr) (valid time.Duration, err error) {
+	valid = forever
+	switch f, hot := hotFile(index); {
+	case hot:
+		var size uint64
+		size, valid, err = m.size(k.process, f, dir)
+		fileAttr(st, size, out)
+	case index == threads:
+		valid = m.config.Freshness // it has a link for each
+		fileAttr(st, 0, out)
+	default:
+		linkAttr(st, m.textOf(k, index), out)
+	}
+	out.Ino = inode(nodeID(k.id, index))
 	return valid, err
 }
 
@@ -94,10 +109,14 @@ func (m *Mount) rootAttr(name string, out *fuse.Attr) error {
 	return nil
 }
 
-func (m *Mount) directoryAttr(p *process, out *fuse.Attr) {
-	*out = fuse.Attr{Ino: inode(nodeID(p.id, directory)), Mode: unix.S_IFDIR | 0o555, Nlink: m.nodes.linkCount, Blksize: 1024}
-	out.Uid, out.Gid = p.uid, p.gid
-	began := m.nodes.boot.Add(time.Duration(p.start * tick))
+func (m *Mount) directoryAttr(k *task, out *fuse.Attr) {
+	links := m.nodes.processLinks
+	if k.isThread() {
+		links = m.nodes.threadLinks
+	}
+	*out = fuse.Attr{Ino: inode(nodeID(k.id, directory)), Mode: unix.S_IFDIR | 0o555, Nlink: links, Blksize: 1024}
+	out.Uid, out.Gid = k.uid, k.gid
+	began := m.nodes.boot.Add(time.Duration(k.start * tick))
 	out.SetTimes(&began, &began, &began)
 }
 

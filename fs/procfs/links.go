@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -19,7 +20,7 @@ import (
 // depends on who reads it or when is another node for each text: its look-up, which
 // the kernel does not keep, says which.
 
-// textNames are the links of a process that show a path.
+// textNames are the links of a process or thread that show a path.
 var textNames = [...]string{"exe", "cwd", "root"}
 
 // text is what such a link has shown last.
@@ -37,7 +38,7 @@ func textIndex(name string) (uint64, bool) {
 }
 
 // lookupText returns the index of the node that has the link's present text.
-func (m *Mount) lookupText(c fuse.Caller, p *process, index uint64, dir int) uint64 {
+func (m *Mount) lookupText(c fuse.Caller, k *task, index uint64, dir int) uint64 {
 	kind := (index - firstText) / texts
 	now, err := m.readText(c, kind, dir)
 	if err != nil {
@@ -45,7 +46,7 @@ func (m *Mount) lookupText(c fuse.Caller, p *process, index uint64, dir int) uin
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := &p.links[kind]
+	t := &k.links[kind]
 	if t.number == 0 || !bytes.Equal(t.text, now) {
 		t.number = t.number%(texts-1) + 1
 		t.text = now
@@ -53,7 +54,7 @@ func (m *Mount) lookupText(c fuse.Caller, p *process, index uint64, dir int) uin
 	return index + t.number
 }
 
-// readText reads a link of a process as its caller may: of those who share the
+// readText reads such a link as its caller may: of those who share the
 // mount, the kernel says who may trace whom.
 func (m *Mount) readText(c fuse.Caller, kind uint64, dir int) (text []byte, err error) {
 	read := func() error {
@@ -95,25 +96,25 @@ func (m files) Readlink(_ <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Statu
 
 func (m *Mount) readlink(h *fuse.InHeader) ([]byte, error) {
 	owner, index := split(h.NodeId)
-	p, _ := m.process(h.NodeId)
+	k, _ := m.task(h.NodeId)
 	switch {
 	case owner >= callerOwner:
 		return m.callerText(uint32(owner&^callerOwner), index)
 	case owner == 0:
 		return m.rootText(m.nameOf(index))
-	case p == nil:
+	case k == nil:
 		return nil, unix.ENOENT
 	case index < firstText:
-		return m.textOf(p, index), nil
+		return m.textOf(k, index), nil
 	}
 	kind, number := (index-firstText)/texts, (index-firstText)%texts
 	m.mu.Lock()
-	t := p.links[kind]
+	t := k.links[kind]
 	m.mu.Unlock()
 	if number != unreadable && t.number == number {
 		return t.text, nil
 	}
-	dir, _, err := m.open(p)
+	dir, _, err := m.open(k)
 	if err != nil {
 		return nil, unix.ENOENT
 	}
@@ -124,18 +125,20 @@ func (m *Mount) readlink(h *fuse.InHeader) ([]byte, error) {
 	return nil, unix.ESTALE // it is another text by now: have it looked up again
 }
 
-// textOf is the text of a link of a process, as its look-up found it: to those who may
-// not see it, none.
-func (m *Mount) textOf(p *process, index uint64) []byte {
-	if index < firstText {
-		return []byte("../" + fs.NativeName + "/" + strconv.FormatUint(uint64(p.pid), 10) + "/" + m.nameOf(index))
-	}
-	if (index-firstText)%texts == unreadable {
+// textOf is the text of a link of a process or thread, as its look-up found it: to
+// those who may not see it, none.
+func (m *Mount) textOf(k *task, index uint64) []byte {
+	switch {
+	case index < firstText:
+		path := k.path()
+		up := strings.Repeat("../", 1+strings.Count(path, "/"))
+		return []byte(up + fs.NativeName + "/" + path + "/" + m.nameOf(index))
+	case (index-firstText)%texts == unreadable:
 		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return p.links[(index-firstText)/texts].text
+	return k.links[(index-firstText)/texts].text
 }
 
 // callerText is the text of self or thread-self of a process or thread.

@@ -20,16 +20,24 @@ type listing struct {
 	asof      time.Time
 	entries   []entry // of the root those that are no process
 	processes []*process
-	scan      bool // it has listed processes
+	threads   []*task // that the entries are
+	scan      bool    // it has listed processes
+	opened    bool    // since it has been opened it has not been read
 }
 
 func (m files) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	if in.NodeId != rootID {
-		p, _ := m.process(in.NodeId)
-		if p == nil {
-			return fuse.Status(unix.ENODEV) // a placeholder that nothing is mounted on
+	l := &listing{opened: true}
+	k, index := m.task(in.NodeId)
+	switch {
+	case in.NodeId == rootID:
+	case k == nil:
+		return fuse.Status(unix.ENODEV) // a placeholder that nothing is mounted on
+	case index == threads:
+		if err := m.listThreads(l, k.process); err != nil {
+			return errno(err)
 		}
-		dir, _, err := m.open(p)
+	default:
+		dir, _, err := m.open(k)
 		if err != nil {
 			return fuse.ENOENT
 		}
@@ -39,7 +47,7 @@ func (m files) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 	defer m.mu.Unlock()
 	m.handles++
 	out.Fh = m.handles
-	m.dirs[out.Fh] = &listing{}
+	m.dirs[out.Fh] = l
 	return 0
 }
 
@@ -89,10 +97,14 @@ func (m *Mount) readDir(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.D
 			e.Ino = firstProcess + off
 		}
 		o := add(e)
-		if o == nil {
+		switch {
+		case o == nil:
 			return nil
-		}
-		if in.NodeId == rootID && e.Name == m.nodes.anchor {
+		case l.threads != nil && off > 1:
+			m.mu.Lock()
+			m.entry(l.threads[off-2], l.asof, o)
+			m.mu.Unlock()
+		case in.NodeId == rootID && e.Name == m.nodes.anchor:
 			m.lookupRoot(&in.InHeader, e.Name, o)
 		}
 	}
@@ -103,70 +115,7 @@ func (m *Mount) readDir(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.D
 		if o == nil {
 			return nil
 		}
-		m.entry(p, l.asof, o)
-	}
-	return nil
-}
-
-// entries makes what a READDIR is answered from: at the beginning anew, as procfs does.
-func (m *Mount) entries(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) error {
-	switch {
-	case in.Offset == 0:
-	case l.scan && time.Since(l.asof) > m.config.Freshness/2:
-		return m.take(cancel, l, in.Pid, false)
-	default:
-		return nil
-	}
-	l.entries, l.processes = nil, nil
-	if p, _ := m.process(in.NodeId); p != nil {
-		dir, _, err := m.open(p)
-		if err != nil {
-			return unix.ENOENT
-		}
-		defer unix.Close(dir)
-		return m.native.list(dir, ".", 4096, func(e entry) bool {
-			if f, hot := hotFile(m.fileIndex(e.name)); !hot || !m.hot(f) {
-				e.mode = unix.S_IFLNK
-			}
-			l.entries = append(l.entries, e)
-			return true
-		})
-	}
-	if in.NodeId != rootID {
-		return nil // a placeholder
-	}
-	err := m.native.list(m.native.fd, ".", 4096, func(e entry) bool {
-		_, is := parsePID(e.name)
-		if !is {
-			if m.isLink(e.name, e.mode) {
-				e.mode = unix.S_IFLNK
-			}
-			l.entries = append(l.entries, e)
-		}
-		return !is
-	})
-	if err != nil {
-		return err
-	}
-	return m.take(cancel, l, in.Pid, true)
-}
-
-// take gives a listing the processes that there are now.
-func (m *Mount) take(cancel <-chan struct{}, l *listing, tid uint32, begins bool) error {
-	m.mu.Lock()
-	m.hold()
-	m.mu.Unlock()
-	defer m.release()
-	list, err := m.list(cancel, tid, begins)
-	if err != nil {
-		return err
-	}
-	l.asof, l.processes = list.asof, list.processes
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !l.scan {
-		l.scan = true
-		m.scans.open++
+		m.entry(&p.task, l.asof, o)
 	}
 	return nil
 }

@@ -24,7 +24,6 @@ type lists struct {
 	next   *list
 	making bool
 	begun  time.Time // when the last began that a scan begins with
-	number uint64    // of those made
 }
 
 // list returns one that is begun after the call.
@@ -69,9 +68,8 @@ func (m *Mount) makeLists() {
 			m.mu.Lock()
 			m.foresee(l.readers)
 		}
-		m.lists.number++
 		m.mu.Unlock()
-		m.makeList(l, m.lists.number)
+		m.makeList(l)
 		m.mu.Lock()
 		m.scans.listed, m.scans.hold = l.asof, false
 		close(l.done)
@@ -79,9 +77,12 @@ func (m *Mount) makeLists() {
 	m.lists.making = false
 }
 
-func (m *Mount) makeList(l *list, number uint64) {
+func (m *Mount) makeList(l *list) {
 	m.count.lists.Add(1)
 	l.asof = time.Now()
+	m.mu.Lock()
+	number := m.nodes.number()
+	m.mu.Unlock()
 	var found []Process
 	l.err = m.config.Source.Sweep(m.ctx, 0, nil, func(s *Process) { found = append(found, *s) })
 	m.mu.Lock()
@@ -92,31 +93,39 @@ func (m *Mount) makeList(l *list, number uint64) {
 	}
 	m.mu.Unlock()
 	if l.err == nil {
-		m.forgetGone(number)
+		m.forgetGone(nil, number)
 	}
 }
 
-// forgetGone has the kernel forget the processes that have been listed before and
-// are not in the last list. It would not by itself, as long as it has the memory.
-func (m *Mount) forgetGone(number uint64) {
+// forgetGone has the kernel forget the tasks of a directory that are not in its last
+// list and have not been looked up since. It would not by itself, as long as it has
+// the memory.
+func (m *Mount) forgetGone(of *process, number uint64) {
 	var names []string
 	m.mu.Lock()
-	for _, p := range m.nodes.byPID {
+	for _, k := range m.nodes.among(of) {
 		switch {
-		case p.listed == number:
-		case p.refs == 0:
-			m.nodes.drop(p)
-		case p.listed != 0:
-			p.listed = 0
-			names = append(names, p.name())
+		case k.listed >= number:
+		case k.refs == 0:
+			m.nodes.drop(k)
+		case k.listed != 0:
+			k.listed = 0
+			names = append(names, k.name())
 		}
 	}
 	m.mu.Unlock()
-	if len(names) > 0 {
+	if len(names) == 0 {
+		return
+	}
+	dir := uint64(rootID)
+	if of != nil {
+		dir = nodeID(of.id, threads)
+	}
+	m.work(func() {
 		m.forgetting.jobs <- func(n *notifier) {
 			for _, name := range names {
-				n.forgetName(name)
+				n.forgetName(dir, name)
 			}
 		}
-	}
+	})
 }

@@ -32,16 +32,19 @@ func (m files) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fus
 	if h.NodeId == rootID {
 		return errno(m.lookupRoot(h, name, out))
 	}
-	p, index := m.process(h.NodeId)
-	if p == nil || index != directory {
-		return fuse.ENOENT
+	k, index := m.task(h.NodeId)
+	switch {
+	case k != nil && index == directory:
+		return errno(m.lookupFile(h, k, name, out))
+	case k != nil && index == threads:
+		return errno(m.lookupThread(k.process, name, out))
 	}
-	return errno(m.lookupFile(h, p, name, out))
+	return fuse.ENOENT
 }
 
 func (m *Mount) lookupRoot(h *fuse.InHeader, name string, out *fuse.EntryOut) error {
 	if pid, is := parsePID(name); is {
-		return m.lookupProcess(pid, out)
+		return m.lookupProcess(pid, name, out)
 	}
 	switch name {
 	case "self":
@@ -57,44 +60,30 @@ func (m *Mount) lookupRoot(h *fuse.InHeader, name string, out *fuse.EntryOut) er
 	return m.rootAttr(name, &out.Attr)
 }
 
-func (m *Mount) lookupProcess(pid uint32, out *fuse.EntryOut) error {
+func (m *Mount) lookupProcess(pid uint32, name string, out *fuse.EntryOut) error {
 	asked := time.Now()
-	dir, st, err := m.native.process(pid)
+	k, err := m.current(nil, pid, m.native.fd, name)
 	if err != nil {
-		return unix.ENOENT
-	}
-	defer unix.Close(dir)
-	m.mu.Lock()
-	p := m.nodes.byPID[pid]
-	m.mu.Unlock()
-	if p == nil || p.inode.Load() != st.Ino || p.uid != st.Uid || p.gid != st.Gid {
-		start, err := m.native.start(dir)
-		if err != nil {
-			return unix.ENOENT
-		}
-		m.mu.Lock()
-		p = m.nodes.find(pid, start, st.Uid, st.Gid)
-		m.mu.Unlock()
-		p.inode.Store(st.Ino)
+		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.entry(p, asked, out)
+	m.entry(k, asked, out)
 	return nil
 }
 
-// entry tells of a process's directory, as it was at a time. Mount.mu is held.
-func (m *Mount) entry(p *process, asof time.Time, out *fuse.EntryOut) {
-	m.nodes.byID[p.id], m.nodes.byPID[p.pid] = p, p // it may have been forgotten meanwhile
-	p.ref(directory)
-	out.NodeId, out.Generation = nodeID(p.id, directory), generation
-	m.directoryAttr(p, &out.Attr)
+// entry tells of the directory of a process or thread, as it was at a time. Mount.mu
+// is held.
+func (m *Mount) entry(k *task, asof time.Time, out *fuse.EntryOut) {
+	m.nodes.ref(k, directory)
+	out.NodeId, out.Generation = nodeID(k.id, directory), generation
+	m.directoryAttr(k, &out.Attr)
 	out.SetEntryTimeout(max(m.config.Freshness-time.Since(asof)-slack, 0))
 	out.SetAttrTimeout(forever) // another owner is another directory
 }
 
-func (m *Mount) lookupFile(h *fuse.InHeader, p *process, name string, out *fuse.EntryOut) error {
-	dir, _, err := m.open(p)
+func (m *Mount) lookupFile(h *fuse.InHeader, k *task, name string, out *fuse.EntryOut) error {
+	dir, _, err := m.open(k)
 	if err != nil {
 		return unix.ENOENT
 	}
@@ -107,39 +96,34 @@ func (m *Mount) lookupFile(h *fuse.InHeader, p *process, name string, out *fuse.
 		}
 		return err
 	}
-	out.Generation = generation
+	index := m.fileIndex(k, name)
 	out.SetEntryTimeout(forever)
-	out.SetAttrTimeout(forever)
-	index := m.fileIndex(name)
-	switch f, hot := hotFile(index); {
-	case hot:
-		size, valid, err := m.size(p, f, dir)
-		if err != nil {
-			return unix.ENOENT
-		}
-		fileAttr(&st, size, &out.Attr)
-		out.SetAttrTimeout(valid)
-	case index >= firstText:
-		index = m.lookupText(h.Caller, p, index, dir)
+	if index >= firstText {
+		index = m.lookupText(h.Caller, k, index, dir)
 		out.SetEntryTimeout(0)
-		linkAttr(&st, m.textOf(p, index), &out.Attr)
-	default:
-		linkAttr(&st, m.textOf(p, index), &out.Attr)
 	}
+	valid, err := m.attributes(k, index, dir, &st, &out.Attr)
+	if err != nil {
+		return unix.ENOENT
+	}
+	out.SetAttrTimeout(valid)
+	out.NodeId, out.Generation = nodeID(k.id, index), generation
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.nodes.byID[p.id] = p
-	p.ref(index)
-	out.NodeId = nodeID(p.id, index)
-	out.Ino = inode(out.NodeId)
+	m.nodes.ref(k, index)
 	return nil
 }
 
-// fileIndex returns the index of a file of a process by its name.
-func (m *Mount) fileIndex(name string) uint64 {
-	for f := range NumHot {
-		if f.String() == name && m.hot(f) {
-			return firstHot + uint64(f)
+// fileIndex returns the index of a file of a process or thread by its name.
+func (m *Mount) fileIndex(k *task, name string) uint64 {
+	if !k.isThread() {
+		if name == "task" {
+			return threads
+		}
+		for f := range NumHot {
+			if f.String() == name && m.hot(f) {
+				return firstHot + uint64(f)
+			}
 		}
 	}
 	if i, is := textIndex(name); is {
@@ -148,4 +132,18 @@ func (m *Mount) fileIndex(name string) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.nodes.name(name)
+}
+
+// fileName returns the name that has an index.
+func (m *Mount) fileName(index uint64) string {
+	f, hot := hotFile(index)
+	switch {
+	case hot:
+		return f.String()
+	case index == threads:
+		return "task"
+	case index >= firstText:
+		return textNames[(index-firstText)/texts]
+	}
+	return m.nameOf(index)
 }

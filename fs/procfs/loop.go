@@ -66,19 +66,15 @@ func (m *Mount) end() {
 func (m *Mount) dispatch(in, out []byte) {
 	h := (*fuse.InHeader)(unsafe.Pointer(&in[0]))
 	m.count.messages[h.Opcode%maxOpcode].Add(1)
-	switch h.Opcode {
-	case opRead:
+	switch {
+	case h.Opcode == opRead:
 		m.read((*fuse.ReadIn)(unsafe.Pointer(&in[0])), out)
-	case opReadDir, opReadDirPlus:
+	case h.NodeId == rootID && (h.Opcode == opReadDir || h.Opcode == opReadDirPlus):
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers+int((*fuse.ReadIn)(unsafe.Pointer(&in[0])).Size))) })
-	case opLookup, opGetAttr:
-		if m.awaits(h.NodeId) {
-			in := slices.Clone(in)
-			m.work(func() { m.answer(in, make([]byte, headers)) })
-			return
-		}
-		fallthrough
+	case (h.Opcode == opLookup || h.Opcode == opGetAttr) && m.awaits(h.NodeId):
+		in := slices.Clone(in)
+		m.work(func() { m.answer(in, make([]byte, headers)) })
 	default:
 		m.answer(in, out)
 	}

@@ -24,10 +24,15 @@ func (n native) open(dir int, name string, flags int) (int, error) {
 	return unix.Openat(dir, name, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 }
 
-// process opens the directory of a process. What is found below it is that
-// process's or nothing, though the pid be given to another.
+// process opens the directory of a process.
 func (n native) process(pid uint32) (fd int, st unix.Stat_t, err error) {
-	fd, err = n.open(n.fd, strconv.FormatUint(uint64(pid), 10), unix.O_PATH|unix.O_DIRECTORY)
+	return n.directory(n.fd, strconv.FormatUint(uint64(pid), 10))
+}
+
+// directory opens that of a process or thread. What is found below it is that one's
+// or nothing, though the number be given to another.
+func (n native) directory(dir int, path string) (fd int, st unix.Stat_t, err error) {
+	fd, err = n.open(dir, path, unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return -1, st, err
 	}
@@ -58,13 +63,13 @@ func (n native) appendFile(b []byte, dir int, name string) ([]byte, error) {
 	}
 }
 
-// start returns when a process began, in ticks.
-func (n native) start(dir int) (uint64, error) {
-	stat, err := n.appendFile(nil, dir, "stat")
+// start returns when a process or thread began, in ticks, by its file stat.
+func (n native) start(dir int, stat string) (uint64, error) {
+	text, err := n.appendFile(nil, dir, stat)
 	if err != nil {
 		return 0, err
 	}
-	return kernel.StatNumber(stat, 22), nil
+	return kernel.StatNumber(text, 22), nil
 }
 
 // readlink returns the text of a link.
@@ -91,6 +96,11 @@ func (n native) list(dir int, name string, buffer int, yield func(entry) bool) e
 		return err
 	}
 	defer unix.Close(fd)
+	return n.entries(fd, buffer, yield)
+}
+
+// entries passes on those of an open directory.
+func (native) entries(fd, buffer int, yield func(entry) bool) error {
 	buf := make([]byte, buffer)
 	for {
 		k, err := unix.Getdents(fd, buf)
@@ -141,7 +151,7 @@ func (n native) visit(pid uint32, want Files, p *Process) error {
 		return err
 	}
 	defer unix.Close(dir)
-	start, err := n.start(dir)
+	start, err := n.start(dir, "stat")
 	if err != nil {
 		return err
 	}

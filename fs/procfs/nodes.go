@@ -3,15 +3,13 @@
 package procfs
 
 import (
-	"strconv"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // A node id is its owner's number and an index. Owner 0 is the root, others are
-// processes, and with callerOwner the threads that self leads to.
+// processes and threads, and with callerOwner the threads that self leads to.
 const (
 	indexBits   = 16
 	callerOwner = 1 << 40
@@ -19,9 +17,10 @@ const (
 	rootID     = 1 // as FUSE has it
 	generation = 1 // of every node: no id is given twice
 
-	// indices of the nodes of a process
+	// indices of the nodes of a process or thread
 	directory = 0
-	firstHot  = 1
+	firstHot  = 1       // of a process alone, as
+	threads   = 32      // the directory of its threads
 	firstName = 64      // indices into table.names, of the root's too
 	firstText = 1 << 14 // links whose text is the caller's to read (links.go)
 	texts     = 1 << 14 // the numbers for each
@@ -46,30 +45,15 @@ type table struct {
 	names        []string // of links and placeholders, by index
 	index        map[string]uint64
 	placeholders []string
-	linkCount    uint32    // of a process's directory
 	anchor       string    // a placeholder (pages.go)
 	boot         time.Time // from which processes' starts count
 
-	byID  map[uint64]*process
-	byPID map[uint32]*process
-	last  uint64
-}
+	processLinks, threadLinks uint32 // to the directory of one
 
-// A process is one as the kernel has been told of it. It is the same while pid,
-// start and owner are: another is another directory.
-type process struct {
-	id       uint64
-	pid      uint32
-	start    uint64 // in ticks
-	uid, gid uint32
-	listed   uint64        // the number of the last list it was in
-	inode    atomic.Uint64 // of the native directory, when it was last seen
-
-	refs  uint64 // look-ups of its nodes that the kernel has not forgotten
-	files [NumHot]file
-	links [len(textNames)]text
-
-	window *window // that has visited it
+	byID  map[uint64]*task // of which the kernel knows nodes
+	byPID tasks            // the processes
+	last  uint64           // id
+	lists uint64           // of processes or threads, that have been begun
 }
 
 // A binding is a content that a STORE gives the kernel. A READ that is answered with
@@ -101,7 +85,7 @@ type file struct {
 }
 
 func newTable(n native) (table, error) {
-	t := table{index: map[string]uint64{}, byID: map[uint64]*process{}, byPID: map[uint32]*process{}}
+	t := table{index: map[string]uint64{}, byID: map[uint64]*task{}, byPID: tasks{}}
 	err := n.list(n.fd, ".", 4096, func(e entry) bool {
 		if _, is := parsePID(e.name); is {
 			return false
@@ -122,10 +106,14 @@ func newTable(n native) (table, error) {
 		return t, err
 	}
 	t.boot = time.Now().Add(-time.Duration(uptime.Nano()))
-	var st unix.Stat_t
-	err = unix.Fstatat(n.fd, "self/.", &st, 0)
-	t.linkCount = uint32(st.Nlink)
-	return t, err
+	for dir, links := range map[string]*uint32{"self/.": &t.processLinks, "thread-self/.": &t.threadLinks} {
+		var st unix.Stat_t
+		if err := unix.Fstatat(n.fd, dir, &st, 0); err != nil {
+			return t, err
+		}
+		*links = uint32(st.Nlink)
+	}
+	return t, nil
 }
 
 // name returns the index of a name. There are as many as a kernel has files in /proc.
@@ -139,75 +127,6 @@ func (t *table) name(name string) uint64 {
 	return i
 }
 
-// find returns the process of a pid, start and owner, which may be a new one.
-func (t *table) find(pid uint32, start uint64, uid, gid uint32) *process {
-	p := t.byPID[pid]
-	if p == nil || p.start != start || p.uid != uid || p.gid != gid {
-		t.last++
-		p = &process{id: t.last, pid: pid, start: start, uid: uid, gid: gid}
-		t.byID[p.id], t.byPID[pid] = p, p
-	}
-	return p
-}
-
-// ref counts a look-up of a node of a process.
-func (p *process) ref(index uint64) {
-	p.refs++
-	if f, is := hotFile(index); is {
-		p.files[f].refs++
-	}
-}
-
-// forget takes look-ups back. Who has none is forgotten: he can be found again.
-func (t *table) forget(id, lookups uint64) {
-	owner, index := split(id)
-	p := t.byID[owner]
-	if p == nil {
-		return
-	}
-	if f, is := hotFile(index); is {
-		if p.files[f].refs -= lookups; p.files[f].refs == 0 {
-			p.files[f] = file{}
-		}
-	}
-	if p.refs -= lookups; p.refs == 0 {
-		t.drop(p)
-	}
-}
-
-func (t *table) drop(p *process) {
-	delete(t.byID, p.id)
-	if t.byPID[p.pid] == p {
-		delete(t.byPID, p.pid)
-	}
-}
-
 func hotFile(index uint64) (File, bool) {
 	return File(index - firstHot), index >= firstHot && index < firstHot+uint64(NumHot)
 }
-
-// process returns whose node it is; nil for the root's.
-func (m *Mount) process(id uint64) (*process, uint64) {
-	owner, index := split(id)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.nodes.byID[owner], index
-}
-
-// open opens the native directory of a process; ESRCH when it has ended.
-func (m *Mount) open(p *process) (dir int, st unix.Stat_t, err error) {
-	dir, st, err = m.native.process(p.pid)
-	if err != nil {
-		return -1, st, unix.ESRCH
-	}
-	if p.inode.Load() != st.Ino {
-		if start, err := m.native.start(dir); err != nil || start != p.start {
-			unix.Close(dir)
-			return -1, st, unix.ESRCH // the pid is another's by now
-		}
-		p.inode.Store(st.Ino)
-	}
-	return dir, st, nil
-}
-
-func (p *process) name() string { return strconv.FormatUint(uint64(p.pid), 10) }

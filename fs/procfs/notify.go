@@ -46,10 +46,10 @@ func (d device) forgetAttributes(id uint64) error {
 	return d.notify(noticeInvalidate, b[:], nil)
 }
 
-// forgetName has a name of the root looked up again. It waits while one is.
-func (d device) forgetName(name string) error {
+// forgetName has a name of a directory looked up again. It waits while one is.
+func (d device) forgetName(dir uint64, name string) error {
 	var b [16]byte
-	binary.NativeEndian.PutUint64(b[:], rootID)
+	binary.NativeEndian.PutUint64(b[:], dir)
 	binary.NativeEndian.PutUint32(b[8:], uint32(len(name)))
 	return d.notify(noticeForgetName, b[:], append([]byte(name), 0))
 }

@@ -88,7 +88,7 @@ func (m *Mount) made(p *process, f File, buf []byte, offset uint64) (n int, unti
 
 // live reads a file at this moment.
 func (m *Mount) live(p *process, f File, buf []byte, offset int64) (n int, err error) {
-	dir, _, err := m.open(p)
+	dir, _, err := m.open(&p.task)
 	if err != nil {
 		return 0, err
 	}

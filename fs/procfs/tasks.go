@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package procfs
+
+import (
+	"strconv"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// A task is a process or a thread as the kernel has been told of it. It is the same
+// while number, start and owner are: another is another directory.
+type task struct {
+	id       uint64
+	process  *process // that it is, or is a thread of
+	pid      uint32   // of a thread its own number
+	start    uint64   // in ticks
+	uid, gid uint32
+	listed   uint64        // the number of the last list it was in, or was looked up after
+	inode    atomic.Uint64 // of the native directory, when it was last seen
+
+	refs  uint64 // look-ups of its nodes that the kernel has not forgotten
+	links [len(textNames)]text
+}
+
+// tasks are those that one directory has, by number.
+type tasks map[uint32]*task
+
+// A process is also what its threads have in common, and the files that sweeps make.
+type process struct {
+	task
+	threads      tasks         // that have been looked for
+	threadsInode atomic.Uint64 // of their native directory, when it was last seen
+	threadsSeen  seen
+	files        [NumHot]file
+	window       *window // that has visited it
+}
+
+func (k *task) isThread() bool { return k != &k.process.task }
+
+func (k *task) name() string { return strconv.FormatUint(uint64(k.pid), 10) }
+
+// path is that of the directory.
+func (k *task) path() string {
+	if k.isThread() {
+		return k.process.name() + "/task/" + k.name()
+	}
+	return k.name()
+}
+
+// find returns the process of a pid, start and owner, which may be a new one.
+func (t *table) find(pid uint32, start uint64, uid, gid uint32) *process {
+	return t.findAmong(nil, pid, start, uid, gid).process
+}
+
+// findAmong does so for a thread of a process, or with nil for a process.
+func (t *table) findAmong(of *process, pid uint32, start uint64, uid, gid uint32) *task {
+	all := t.among(of)
+	k := all[pid]
+	if k != nil && k.start == start && k.uid == uid && k.gid == gid {
+		return k
+	}
+	t.last++
+	k = new(task)
+	if of == nil {
+		of = &process{threads: tasks{}}
+		k = &of.task
+	}
+	*k = task{id: t.last, process: of, pid: pid, start: start, uid: uid, gid: gid}
+	all[pid] = k
+	return k
+}
+
+// among returns the threads of a process, or with nil all processes.
+func (t *table) among(of *process) tasks {
+	if of == nil {
+		return t.byPID
+	}
+	return of.threads
+}
+
+// siblings are the tasks of the directory that one is in.
+func (t *table) siblings(k *task) tasks {
+	if k.isThread() {
+		return k.process.threads
+	}
+	return t.byPID
+}
+
+// number returns that of a list that is to be made.
+func (t *table) number() uint64 {
+	t.lists++
+	return t.lists
+}
+
+// ref counts a look-up of a node. Whose it is may have been forgotten meanwhile.
+func (t *table) ref(k *task, index uint64) {
+	t.byID[k.id], t.siblings(k)[k.pid] = k, k
+	k.refs++
+	if index == directory {
+		k.listed = t.lists
+	}
+	if f, is := hotFile(index); is {
+		k.process.files[f].refs++
+	}
+}
+
+// forget takes look-ups back. Who has none is forgotten: he can be found again.
+func (t *table) forget(id, lookups uint64) {
+	owner, index := split(id)
+	k := t.byID[owner]
+	if k == nil {
+		return
+	}
+	if f, is := hotFile(index); is {
+		at := &k.process.files[f]
+		if at.refs -= lookups; at.refs == 0 {
+			*at = file{}
+		}
+	}
+	if k.refs -= lookups; k.refs == 0 {
+		t.drop(k)
+	}
+}
+
+func (t *table) drop(k *task) {
+	delete(t.byID, k.id)
+	if all := t.siblings(k); all[k.pid] == k {
+		delete(all, k.pid)
+	}
+}
+
+// task returns whose node it is; nil for the root's.
+func (m *Mount) task(id uint64) (*task, uint64) {
+	owner, index := split(id)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.nodes.byID[owner], index
+}
+
+// process returns the process whose node it is, or a thread's of which.
+func (m *Mount) process(id uint64) (*process, uint64) {
+	k, index := m.task(id)
+	if k == nil {
+		return nil, index
+	}
+	return k.process, index
+}
+
+// open opens the native directory of a process or thread; ESRCH when it has ended.
+func (m *Mount) open(k *task) (dir int, st unix.Stat_t, err error) {
+	dir, st, err = m.native.directory(m.native.fd, k.path())
+	if err != nil {
+		return -1, st, unix.ESRCH
+	}
+	if k.inode.Load() != st.Ino {
+		if start, err := m.native.start(dir, "stat"); err != nil || start != k.start {
+			unix.Close(dir)
+			return -1, st, unix.ESRCH // the number is another's by now
+		}
+		k.inode.Store(st.Ino)
+	}
+	return dir, st, nil
+}
+
+// current returns the task whose directory has a name below dir now: a thread of a
+// process, or with nil a process.
+func (m *Mount) current(of *process, pid uint32, dir int, name string) (*task, error) {
+	var st unix.Stat_t
+	if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return nil, unix.ENOENT
+	}
+	m.mu.Lock()
+	k := m.nodes.among(of)[pid]
+	m.mu.Unlock()
+	if k == nil || k.inode.Load() != st.Ino || k.uid != st.Uid || k.gid != st.Gid {
+		start, err := m.native.start(dir, name+"/stat")
+		if err != nil {
+			return nil, unix.ENOENT
+		}
+		m.mu.Lock()
+		k = m.nodes.findAmong(of, pid, start, st.Uid, st.Gid)
+		m.mu.Unlock()
+		k.inode.Store(st.Ino)
+	}
+	return k, nil
+}
