@@ -105,13 +105,13 @@ func (v *view) open(p *process, f File, flags uint64) (int, error) {
 	name := strconv.AppendUint(room[:0], uint64(p.pid), 10)
 	inside := len(name) + len("/")
 	name = append(append(append(name, '/'), f.String()...), 0)
-	fd, err := openCached(v.tree, name, flags, some)
+	fd, err := openCached(v.tree, name, flags, 1)
 	if err != unix.EAGAIN {
 		return fd, err
 	}
 	anchor := v.anchored()
 	if anchor < 0 {
-		return fd, err
+		return openCached(v.tree, name, flags, some)
 	}
 	var b [12]byte
 	id := nodeID(p.id, directory)

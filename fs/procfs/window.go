@@ -247,7 +247,7 @@ func (m *Mount) push(n *notifier, w *window, batch []*process) {
 		for f := range NumHot {
 			at := &p.files[f]
 			size, content := uint64(len(at.content)), at.content
-			if !w.wanted.Has(f) || p.pid == w.first || at.refs == 0 || at.cached || size == 0 || size < at.known || at.bound != nil || at.awaiting() || w.ended {
+			if !w.wanted.Has(f) || p.pid <= w.first || at.refs == 0 || at.cached || size == 0 || size < at.known || at.bound != nil || at.awaiting() || w.ended {
 				continue
 			}
 			at.size, at.cached = size, true
