@@ -36,31 +36,44 @@ func (p *taskPageCounts) resident() uint64 {
 // CPU has counted, or show what is left without. Linux 6.2 made the counters so,
 // 82241a83cd15 ("mm: fix the inaccurate memory statistics issue for users") of
 // 6.16 adds up, and went into releases before; nothing but its effect tells it.
-// Where it adds up, each page that is touched shows at once; else many together.
-var exactPages = sync.OnceValue(func() bool {
-	const pages = 16
-	memory, err := unix.Mmap(-1, 0, pages*int(pageSize), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-	if err != nil {
-		return true
-	}
-	defer unix.Munmap(memory)
-	unix.Madvise(memory, unix.MADV_NOHUGEPAGE) // a kernel without huge pages refuses
+// Where it adds up, each page that is touched shows at once; else many together. What
+// other threads touch or free shows likewise.
+var exactPages = sync.OnceValue(findExactPages)
+
+func findExactPages() bool {
+	const pages, rounds = 32, 8
 	fd, err := native.Openat("self/statm", unix.O_RDONLY)
 	if err != nil {
 		return true
 	}
 	defer unix.Close(fd)
-	shown, last := 0, resident(fd)
+	shown := 0
+	for round := 1; ; round++ {
+		shown += pagesShown(fd, pages)
+		touched := round * pages
+		if clear := touched / 8; shown < clear || shown > touched-clear || round == rounds {
+			return shown > touched/2
+		}
+	}
+}
+
+// pagesShown touches pages, and counts those after which statm shows another number.
+func pagesShown(statm, pages int) (shown int) {
+	memory, err := unix.Mmap(-1, 0, pages*int(pageSize), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return pages
+	}
+	defer unix.Munmap(memory)
+	unix.Madvise(memory, unix.MADV_NOHUGEPAGE) // a kernel without huge pages refuses
+	last := resident(statm)
 	for page := range pages {
 		memory[page*int(pageSize)] = 1
-		now := resident(fd)
-		if now == last+1 {
-			shown++
+		if now := resident(statm); now != last {
+			shown, last = shown+1, now
 		}
-		last = now
 	}
-	return shown > pages/2
-})
+	return shown
+}
 
 // resident is field 2 of an open statm.
 func resident(fd int) uint64 {
