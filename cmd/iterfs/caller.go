@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -14,12 +15,15 @@ import (
 )
 
 // callerEntries are the entries that depend on who asks and on nothing else.
-func callerEntries() []fs.Entry {
+func (s *system) callerEntries() []fs.Entry {
 	return []fs.Entry{
-		{Path: "tasks/self", Link: func(_ context.Context, r fs.Request) (string, error) { return tgid(r.TID) }},
+		{Path: "tasks/self", Link: func(_ context.Context, r fs.Request) (string, error) {
+			process, _, err := s.numbers(r.TID)
+			return process, err
+		}},
 		{Path: "tasks/thread-self", Link: func(_ context.Context, r fs.Request) (string, error) {
-			process, err := tgid(r.TID)
-			return fmt.Sprintf("%s/task/%d", process, r.TID), err
+			process, thread, err := s.numbers(r.TID)
+			return process + "/task/" + thread, err
 		}},
 	}
 }
@@ -29,23 +33,28 @@ func self() fs.Caller {
 	return fs.Caller{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), TID: uint32(unix.Gettid())}
 }
 
-// tgid returns the process id of a caller, whom requests name by thread.
-func tgid(tid uint32) (string, error) {
-	status, err := procFile(tid, "status")
+// numbers are those of a caller's process and thread in the pid namespace that tasks/
+// shows him.
+func (s *system) numbers(tid uint32) (process, thread string, err error) {
+	if tid == 0 {
+		return "", "", errInvisible
+	}
+	status, err := native.ReadFile(fmt.Sprintf("%d/status", tid))
 	if err != nil {
-		return "", err
+		return "", "", fmt.Errorf("find the reader's numbers: %w", err)
 	}
-	defer status.Close()
-	var head [512]byte
-	n, err := status.Read(head[:])
-	if err != nil {
-		return "", fmt.Errorf("find the reader's process: %w", err)
+	number := func(name, ofEach string) string {
+		id, _ := native.StatusField(status, name)
+		if each, found := native.StatusField(status, ofEach); found && !s.view.OfMount {
+			id = each[bytes.LastIndexByte(each, '\t')+1:] // from the daemon's namespace down to his own
+		}
+		return string(id)
 	}
-	id, found := native.StatusField(head[:n], "Tgid")
-	if !found {
-		return "", fmt.Errorf("find the reader's process: no Tgid in the status of %d", tid)
+	process, thread = number("Tgid", "NStgid"), number("Pid", "NSpid")
+	if process == "" || thread == "" {
+		return "", "", fmt.Errorf("find the reader's numbers: there are none in the status of %d", tid)
 	}
-	return string(id), nil
+	return process, thread, nil
 }
 
 var errInvisible = fmt.Errorf("the caller is in a pid namespace that the daemon cannot see into: %w", unix.EACCES)

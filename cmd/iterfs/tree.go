@@ -93,7 +93,7 @@ func (s *system) tree(more ...fs.Entry) (*fs.Tree, error) {
 			}
 		}
 	}
-	entries = append(entries, callerEntries()...)
+	entries = append(entries, s.callerEntries()...)
 	entries = append(entries, s.iterEntries()...)
 	selects, err := s.selectEntries()
 	return fs.New(append(entries, selects...)), err
