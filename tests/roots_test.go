@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +24,9 @@ import (
 // withPaths are what tells paths in the directory of a process; of what is read, the
 // lines of maps are compared.
 var withPaths = []string{"readlink exe", "readlink cwd", "readlink root", "links fd", "links map_files", "read maps", "read smaps"}
+
+// inProc are those of proc/ that are not the kernel's own.
+var inProc = []string{"readlink proc/exe", "readlink proc/cwd", "readlink proc/root"}
 
 var linesOfMaps = regexp.MustCompile(`(?m)^[0-9a-f]+-[0-9a-f]+ .*$`)
 
@@ -55,14 +59,21 @@ func TestReadersSeePathsAsInProc(t *testing.T) {
 			if number == "" {
 				continue
 			}
-			for _, do := range withPaths {
+			for _, do := range slices.Concat(withPaths, inProc) {
 				op, file, _ := strings.Cut(do, " ")
+				path := "/tasks/" + number + "/" + file
+				if name, is := strings.CutPrefix(file, "proc/"); is {
+					if r.Level > 0 {
+						continue // proc/ has the numbers of the mount
+					}
+					file, path = name, "/proc/"+number+"/"+name
+				}
 				if file == "smaps" && kind != "mappings" {
 					continue // it takes long
 				}
 				persistently(t, func() []string {
 					want, wantErr := r.Do(op, "/proc/"+number+"/"+file)
-					got, gotErr := r.Do(op, r.Tree+"/tasks/"+number+"/"+file)
+					got, gotErr := r.Do(op, r.Tree+path)
 					here, _ := os.Readlink(fmt.Sprintf("/proc/%d/%s", pid, file))
 					if wantErr == nil {
 						told++

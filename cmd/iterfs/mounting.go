@@ -123,6 +123,7 @@ func (m *mounting) serveProc(a *fs.Assembly, c *fs.Connection, dir string) error
 	}
 	proc, err := procfs.New(procfs.Config{
 		Device: c.Device, Dir: dir, Native: root, Source: sweeps{m.system}, Freshness: m.fresh(), AllowOther: m.allowOther, Log: m.log,
+		Root: func(tid uint32) (*native.RootDir, error) { return m.system.root(fs.Caller{TID: tid}) },
 	})
 	if err != nil {
 		return err

@@ -54,17 +54,24 @@ func (m *Mount) lookupText(c fuse.Caller, k *task, index uint64, dir int) uint64
 	return index + t.number
 }
 
-// readText reads such a link as its caller may: of those who share the
-// mount, the kernel says who may trace whom.
+// readText reads such a link as its caller may, below his root directory: of those who
+// share the mount, the kernel says who may trace whom.
 func (m *Mount) readText(c fuse.Caller, kind uint64, dir int) (text []byte, err error) {
 	read := func() error {
 		text, err = m.native.readlink(dir, textNames[kind])
 		return err
 	}
+	var root *kernel.RootDir
+	if m.config.Root != nil {
+		if root, err = m.config.Root(c.Pid); err != nil {
+			return nil, err
+		}
+		defer root.Close()
+	}
 	if m.config.AllowOther {
-		err = rights.As(rights.Task{UID: c.Uid, GID: c.Gid, TID: c.Pid}, nil, read)
+		err = rights.As(rights.Task{UID: c.Uid, GID: c.Gid, TID: c.Pid}, root, read)
 	} else {
-		err = read()
+		err = root.During(read)
 	}
 	return text, err
 }

@@ -3,6 +3,7 @@
 package procfs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"unsafe"
@@ -21,6 +22,7 @@ const headers = 4096
 const (
 	opLookup      = 1
 	opGetAttr     = 3
+	opReadlink    = 5
 	opRead        = 15
 	opReadDir     = 28
 	opReadDirPlus = 44
@@ -72,12 +74,26 @@ func (m *Mount) dispatch(in, out []byte) {
 	case h.NodeId == rootID && (h.Opcode == opReadDir || h.Opcode == opReadDirPlus):
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers+int((*fuse.ReadIn)(unsafe.Pointer(&in[0])).Size))) })
-	case (h.Opcode == opLookup || h.Opcode == opGetAttr) && m.awaits(h.NodeId):
+	case (h.Opcode == opLookup || h.Opcode == opGetAttr) && m.awaits(h.NodeId), entersRoot(h, in):
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers)) })
 	default:
 		m.answer(in, out)
 	}
+}
+
+// entersRoot reports whether to answer a request is to go to its reader's root directory,
+// which may be in a filesystem that lets who comes there wait.
+func entersRoot(h *fuse.InHeader, in []byte) bool {
+	switch h.Opcode {
+	case opLookup:
+		_, is := textIndex(string(bytes.TrimRight(in[inHeader:], "\x00")))
+		return is
+	case opReadlink:
+		_, index := split(h.NodeId)
+		return index >= firstText
+	}
+	return false
 }
 
 // work runs what the loop should not wait for, and what end waits for.
@@ -112,8 +128,11 @@ func (m *Mount) reply(unique uint64, out []byte, err error) {
 	m.write(out)
 }
 
-// outHeader is the size of fuse_out_header.
-const outHeader = 16
+// The sizes of fuse_in_header and fuse_out_header.
+const (
+	inHeader  = 40
+	outHeader = 16
+)
 
 // write gives the kernel a reply. That of a request that has been interrupted is
 // refused with ENOENT, all when the tree is being unmounted.

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/fs"
+	kernel "github.com/iterfs/iterfs/native"
 )
 
 // A File is one of the files of a process that sweeps make.
@@ -76,7 +77,10 @@ type Config struct {
 	// AllowOther lets other users than the mounting one in. What only those may see
 	// who may trace a process, is then left to the native procfs.
 	AllowOther bool
-	Log        *slog.Logger
+	// Root is the root directory of a thread to whom paths show in another way than to
+	// this process; else it is nil. nil: it is so to all.
+	Root func(tid uint32) (*kernel.RootDir, error)
+	Log  *slog.Logger
 }
 
 // A Mount is a tree that the kernel serves under a directory.

@@ -43,7 +43,7 @@ func furnish(dir, tree string) error {
 		if err := os.MkdirAll(to, 0o755); err != nil {
 			return err
 		}
-		if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
+		if err := unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 			return err
 		}
 	}
