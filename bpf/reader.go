@@ -2,7 +2,10 @@
 
 package bpf
 
-import "context"
+import (
+	"context"
+	"os"
+)
 
 // A Reader is who opened the file, as the daemon's user and pid namespace number
 // it. TID is a thread.
@@ -14,6 +17,9 @@ type Reader struct {
 	Identify Identify
 	// IDs returns how the reader's user namespace numbers users and groups.
 	IDs func(ctx context.Context) (*IDs, error)
+	// NetNS opens the reader's network namespace; nil, which can be closed too, is the
+	// daemon's.
+	NetNS func() (*os.File, error)
 }
 
 // Capable reports whether the reader has a capability over the whole machine, as

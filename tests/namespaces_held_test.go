@@ -4,8 +4,10 @@ package tests
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/iterfs/iterfs/tests/zoo"
@@ -53,5 +55,34 @@ func TestOpenFilesHoldNamespaces(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, func() bool { return held() == before }, "a closed file holds a namespace")
+	}
+}
+
+// What has been opened in a network namespace tells of that one, whoever rewinds it.
+func TestOpenFilesKeepTheirNetworkNamespace(t *testing.T) {
+	m := newMount(t)
+	ns := zoo.NewNetNS(t)
+	ns.Connections(t, 3)
+	for _, name := range []string{"net/tcp", "net/unix"} {
+		var f *os.File
+		err := ns.Do(func() (err error) { // on a thread that ends
+			f, err = os.Open(m.path(name))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		first, err := io.ReadAll(f)
+		if err != nil || name == "net/tcp" && strings.Count(string(first), "\n") < 6 {
+			t.Fatalf("%s has only %q, %v", name, first, err)
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		again, err := io.ReadAll(f)
+		if err != nil || string(again) != string(first) {
+			t.Errorf("%s rewound by another is\n%s%v, it was\n%s", name, again, err, first)
+		}
 	}
 }

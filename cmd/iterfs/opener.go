@@ -15,13 +15,19 @@ import (
 
 // An opener is who opened a file, as found out then, for as long as it is open. His
 // namespaces stay that long, as those of a procfs do: programs compare them by where
-// they are in the kernel, and the file may have been handed on and outlive him. What
+// they are in the kernel, and the file may have been handed on and outlive him, whose
+// number is another's by then. What
 // asks for a request alone needs none of it: there the reader waits for the answer.
 type opener struct {
 	bpf.Reader
 	once       sync.Once
 	namespaces []*os.File
 	err        error
+	net        struct {
+		once sync.Once
+		ns   *os.File
+		err  error
+	}
 }
 
 // opener is the reader who opened the request's file.
@@ -42,6 +48,7 @@ func (s *system) opener(r fs.Request) bpf.Reader {
 		o.once.Do(func() { o.err = o.hold(identity) })
 		return identity, o.err
 	}
+	o.NetNS = o.holdNetNS(o.NetNS)
 	r.Opened.Kept = o
 	return o.Reader
 }
@@ -61,10 +68,24 @@ func (o *opener) hold(identity *bpf.Identity) error {
 	return nil
 }
 
+// holdNetNS returns what opens the network namespace that open opens the first time.
+func (o *opener) holdNetNS(open func() (*os.File, error)) func() (*os.File, error) {
+	return func() (*os.File, error) {
+		o.net.once.Do(func() { o.net.ns, o.net.err = open() })
+		if o.net.err != nil {
+			return nil, o.net.err
+		}
+		p := bpf.Params{NetNS: o.net.ns}
+		err := p.KeepNetNS()
+		return p.NetNS, err
+	}
+}
+
 // Close lets the namespaces go.
 func (o *opener) Close() error {
 	for _, f := range o.namespaces {
 		f.Close()
 	}
+	o.net.ns.Close()
 	return nil
 }

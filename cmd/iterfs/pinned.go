@@ -42,7 +42,7 @@ func (s *system) pinnedEntry() fs.Entry {
 		},
 		Open: func(ctx context.Context, r fs.Request) (fs.Stream, error) {
 			return s.belowRoot(ctx, r.Caller, func(root *native.RootDir) (fs.Stream, error) {
-				stream, err := openPinned(pinnedPath(r), r.TID, root)
+				stream, err := openPinned(pinnedPath(r), s.opener(r), root)
 				if err != nil {
 					return nil, fs.Told(err)
 				}
@@ -61,8 +61,8 @@ func pinnedPath(r fs.Request) string {
 	return path
 }
 
-func openPinned(path string, tid uint32, root *native.RootDir) (*loader.Stream, error) {
-	ns, err := netNS(tid)
+func openPinned(path string, reader bpf.Reader, root *native.RootDir) (*loader.Stream, error) {
+	ns, err := reader.NetNS()
 	if err != nil {
 		return nil, err
 	}

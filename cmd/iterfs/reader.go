@@ -30,7 +30,14 @@ func (s *system) reader(c fs.Caller) bpf.Reader {
 		once.Do(func() { identity, err = s.identify(ctx, c) })
 		return identity, err
 	}}
-	r.IDs = func(ctx context.Context) (*bpf.IDs, error) { return s.ids(ctx, r) }
+	var counted sync.Once
+	var ids *bpf.IDs
+	var idsErr error
+	r.IDs = func(ctx context.Context) (*bpf.IDs, error) {
+		counted.Do(func() { ids, idsErr = s.ids(ctx, r) })
+		return ids, idsErr
+	}
+	r.NetNS = func() (*os.File, error) { return netNS(c.TID) }
 	return r
 }
 

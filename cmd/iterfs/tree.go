@@ -137,7 +137,7 @@ func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Co
 // start makes the content of a request's file.
 func start(r bpf.Request, form bpf.Form) (fs.Stream, error) {
 	if r.File.PerNetNS {
-		ns, err := netNS(r.Reader.TID)
+		ns, err := r.Reader.NetNS()
 		if err != nil {
 			return nil, err
 		}
