@@ -57,19 +57,26 @@ struct task_struct___reader {
 } KERNEL_TYPE;
 
 /*
- * pid_nr_ns(): the number of a struct pid in a namespace, which is at that level;
+ * The number of a struct pid in a namespace, which is at that level, not below its own;
  * 0 for one that is not visible there. It is no function of its own: before 6.4 the
  * verifier cannot follow a value through a call, and takes every value for one that
  * matters.
  */
+static __always_inline int pid_nr_at(u64 pid, u64 ns, u32 level)
+{
+	struct upid___args *upid = upid_at((void *)pid, level);
+
+	return (u64)BPF_CORE_READ(upid, ns) == ns ? BPF_CORE_READ(upid, nr) : 0;
+}
+
+/* pid_nr_ns(): of one that may be of a level above. */
 static __always_inline int pid_nr_in(u64 pid, u64 ns, u32 level)
 {
 	struct pid___args *p = (void *)pid;
-	struct upid___args *upid = upid_at(p, level);
 
-	if (!p || BPF_CORE_READ(p, level) < level || (u64)BPF_CORE_READ(upid, ns) != ns)
+	if (!p || BPF_CORE_READ(p, level) < level)
 		return 0;
-	return BPF_CORE_READ(upid, nr);
+	return pid_nr_at(pid, ns, level);
 }
 
 /*
@@ -121,7 +128,10 @@ static __always_inline _Bool is_above(const void *task, struct reader *reader)
 /* One of the numbers of a task, which have been found, or the kernel's own. */
 #define NUMBER(t, reader, name, own) (restricted ? (reader)->task.name : (t)->own)
 
-/* Finds the numbers of a task. In the initial namespace they are the kernel's own. */
+/*
+ * Finds the numbers of a task. In the initial namespace they are the kernel's own. The
+ * first thread of a process has one number for both.
+ */
 static __always_inline void number(const void *task, struct reader *reader)
 {
 	struct task_struct___reader *t = (void *)task;
@@ -136,8 +146,8 @@ static __always_inline void number(const void *task, struct reader *reader)
 		n->native_tid = pid_nr_in(laundered(t->thread_pid), reader->native_ns, reader->native_level);
 	}
 	if (reader->pid_level) {
-		n->tgid = shown_tgid(t, reader);
-		n->tid = shown_tid(t, reader);
+		n->tid = is_above(t, reader) ? 0 : pid_nr_at(laundered(t->thread_pid), reader->pid_ns, reader->pid_level);
+		n->tgid = t->pid == t->tgid ? n->tid : shown_tgid(t, reader);
 	}
 }
 
