@@ -6,6 +6,7 @@
 package native
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -52,6 +53,28 @@ func Mount(options map[string]string) (int, error) {
 			return -1, fmt.Errorf("option %s=%s of procfs: %w", name, value, err)
 		}
 	}
+	return mounted(fs)
+}
+
+// MountFor makes a procfs of the pid namespace that a file ns/pid of procfs stands for, and
+// returns a descriptor of its root, as Mount does. Before Linux 6.17 it is
+// errors.ErrUnsupported: only whoever is in a pid namespace could mount its procfs.
+func MountFor(pidNS *os.File) (int, error) {
+	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(fs)
+	if err := unix.FsconfigSetFd(fs, "pidns", int(pidNS.Fd())); err == unix.EINVAL {
+		return -1, fmt.Errorf("option pidns of procfs: %w", errors.ErrUnsupported)
+	} else if err != nil {
+		return -1, err
+	}
+	return mounted(fs)
+}
+
+// mounted makes a filesystem of what has been configured.
+func mounted(fs int) (int, error) {
 	if err := unix.FsconfigCreate(fs); err != nil {
 		return -1, err
 	}

@@ -53,26 +53,33 @@ func TestReadersOfWhatIsPassedThrough(t *testing.T) {
 	}
 	told, refused := 0, 0
 	for _, r := range readers(t, m) {
-		if r.Level > 0 || r.Tree != m.dir || r.Kind == "cgroup namespace" {
-			continue // to whom procfs shows other numbers and paths
+		if r.Tree != m.dir || r.Kind == "cgroup namespace" || r.Level > 0 && olderThan(t, "6", "17") {
+			continue // to whom procfs shows other paths, or other numbers
 		}
-		animals["the reader"] = r.PID
 		child, err := r.Do("child", "")
-		if animals["its child"], _ = strconv.Atoi(child); err != nil {
+		if err != nil {
 			t.Fatal(err)
 		}
+		numbers := map[string]string{"the reader": r.NumberOf(t, r.PID), "its child": child}
 		for kind, pid := range animals {
+			numbers[kind] = r.NumberOf(t, pid)
+		}
+		for kind, number := range numbers {
+			if number == "" {
+				continue // it is not there for him
+			}
 			for _, do := range []string{
 				"readlink exe", "readlink cwd", "readlink fd/0", "readlink ns/net", "list fd", "list fdinfo", "list ns", "list map_files", "list attr",
 				"read auxv", "read personality", "read stack", "read wchan", "read mountinfo", "read oom_score_adj", "read fdinfo/0", "read limits", "read mountstats", "read timerslack_ns", "frames",
+				"read task/#/children", "read timers", "list task", "readlink ns/pid",
 			} {
-				op, name, _ := strings.Cut(do, " ")
+				op, name, _ := strings.Cut(strings.ReplaceAll(do, "#", number), " ")
 				// The manual tells that these are refused more.
 				strict := kind == "the daemon" || kind == "the reader"
 				able := strings.Contains(r.Kind, "root of a") && name == "timerslack_ns"
 				persistently(t, func() []string {
-					want, wantErr := r.Do(op, fmt.Sprintf("/proc/%d/%s", pid, name))
-					got, gotErr := r.Do(op, fmt.Sprintf("%s/tasks/%d/%s", m.dir, pid, name))
+					want, wantErr := r.Do(op, "/proc/"+number+"/"+name)
+					got, gotErr := r.Do(op, m.dir+"/tasks/"+number+"/"+name)
 					switch {
 					case wantErr == nil:
 						told++

@@ -93,6 +93,13 @@ func openDir(pid uint32, start uint64) (dir int, stat []byte, err error) {
 	return dir, stat, nil
 }
 
+// BeganThen reports whether an open directory of a procfs is that of a task, by the tick
+// that it began in.
+func BeganThen(dir int, of bpf.Key) bool {
+	stat, err := appendFile(make([]byte, 0, 1024), dir, "stat")
+	return err == nil && startTicks(stat) == of.Birth/nsPerTick
+}
+
 // startTicks is field 22 of stat; 0 when that is torn.
 func startTicks(stat []byte) uint64 { return native.StatNumber(stat, 22) }
 

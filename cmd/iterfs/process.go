@@ -98,6 +98,9 @@ func (s *system) nativeOf(dir string) func(context.Context, fs.Request) (*fs.Nat
 			return nil, err
 		}
 		dir, err := open(s, key)
+		if err == nil {
+			dir, err = s.asNumbered(r, key, dir)
+		}
 		if err != nil {
 			return nil, err
 		}

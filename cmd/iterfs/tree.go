@@ -30,6 +30,8 @@ type system struct {
 	places  []place  // those in the tree
 	devices []uint64 // numbers of the filesystems that are served
 
+	procfses procfses
+
 	ownMu sync.Mutex
 	own   *bpf.Identity // of the daemon itself, once it has been asked for
 }
@@ -57,6 +59,7 @@ func newSystem() (*system, error) {
 func (s *system) close() {
 	s.user.Close()
 	s.loader.Close()
+	s.procfses.close()
 }
 
 func (s *system) Run(t *bpf.Target, program string, p bpf.Params) (bpf.Records, error) {
