@@ -119,10 +119,10 @@ func zooTrees(t *testing.T) (trees []string) {
 	return slices.Concat(trees, threadTrees(t, animals), kernelThreads(t), []string{"self", "thread-self"})
 }
 
-// threadTrees are the threads of animals that are odd in their threads.
+// threadTrees are the threads of some animals, of those that are odd in them.
 func threadTrees(t *testing.T, animals map[string]int) (trees []string) {
 	t.Helper()
-	for _, kind := range []string{"odd threads", "threads", "zombie leader"} {
+	for _, kind := range []string{"odd threads", "threads", "zombie leader", "zombie", "other user", "namespaces twice"} {
 		dir := strconv.Itoa(animals[kind]) + "/task/"
 		for _, tid := range list(t, "/proc/"+dir) {
 			trees = append(trees, dir+tid)

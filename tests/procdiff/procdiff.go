@@ -23,8 +23,8 @@ const native = "/proc"
 type Comparison struct {
 	Root string
 	// Trees are paths below Root that are compared with all that is below them (of a
-	// process without net/, and with its first and last thread, without fd/: name others
-	// to have them), Paths are compared alone. "." is Root.
+	// process without net/ and what its threads have, of a thread without fd/: name them to
+	// have them), Paths are compared alone. "." is Root.
 	Trees, Paths []string
 	// Added are names that directories have behind the kernel's own.
 	Added []string
@@ -153,15 +153,8 @@ func (c *Comparison) takeAdded(f facts) {
 // compared again for each.
 var elsewhere = regexp.MustCompile(`^\d+/(net|task/\d+/(net|fd|fdinfo|map_files))$`)
 
+// anyThread is compared where it is named, or a tree.
 var anyThread = regexp.MustCompile(`^\d+/task/\d+$`)
-
-// between reports whether a thread is neither the first nor the last of its process.
-func between(thread string) bool {
-	dir, tid := filepath.Split(thread)
-	tids, err := os.ReadDir(filepath.Join(native, dir)) // in the order of the names
-	last := len(tids) - 1
-	return err == nil && last > 0 && tids[0].Name() != tid && tids[last].Name() != tid
-}
 
 // walk lists a tree of the kernel's own, without what links lead to. That something
 // cannot be listed, or is gone by now, is compared like all else.
@@ -172,7 +165,7 @@ func walk(tree string) (paths []string, err error) {
 		}
 		rel, err := filepath.Rel(native, path)
 		paths = append(paths, rel)
-		if rel != tree && (elsewhere.MatchString(rel) || anyThread.MatchString(rel) && between(rel)) {
+		if rel != tree && (elsewhere.MatchString(rel) || anyThread.MatchString(rel)) {
 			return filepath.SkipDir
 		}
 		return err
