@@ -16,8 +16,8 @@ import (
 // An opener is who opened a file, as found out then, for as long as it is open. His
 // namespaces stay that long, as those of a procfs do: programs compare them by where
 // they are in the kernel, and the file may have been handed on and outlive him, whose
-// number is another's by then. What
-// asks for a request alone needs none of it: there the reader waits for the answer.
+// number is another's by then. What asks for a request alone needs none of it: there the
+// reader waits for the answer.
 type opener struct {
 	bpf.Reader
 	once       sync.Once
