@@ -20,8 +20,9 @@ func (m *Mount) entries(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) err
 	}
 	k, index := m.task(in.NodeId)
 	if k != nil && index == threads {
-		if l.opened && time.Since(l.asof) < linger {
-			l.opened = false
+		opened := l.opened
+		l.opened = false
+		if opened && time.Since(l.asof) < linger {
 			return nil // as OPENDIR has found them
 		}
 		return m.listThreads(l, k.process)

@@ -80,9 +80,7 @@ func (m *Mount) makeLists() {
 func (m *Mount) makeList(l *list) {
 	m.count.lists.Add(1)
 	l.asof = time.Now()
-	m.mu.Lock()
-	number := m.nodes.number()
-	m.mu.Unlock()
+	number := m.nextList()
 	var found []Process
 	l.err = m.config.Source.Sweep(m.ctx, 0, nil, func(s *Process) { found = append(found, *s) })
 	m.mu.Lock()

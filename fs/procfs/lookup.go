@@ -43,8 +43,8 @@ func (m files) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fus
 }
 
 func (m *Mount) lookupRoot(h *fuse.InHeader, name string, out *fuse.EntryOut) error {
-	if pid, is := parsePID(name); is {
-		return m.lookupProcess(pid, name, out)
+	if _, is := parsePID(name); is {
+		return m.lookupTask(nil, m.native.fd, name, out)
 	}
 	switch name {
 	case "self":
@@ -60,9 +60,10 @@ func (m *Mount) lookupRoot(h *fuse.InHeader, name string, out *fuse.EntryOut) er
 	return m.rootAttr(name, &out.Attr)
 }
 
-func (m *Mount) lookupProcess(pid uint32, name string, out *fuse.EntryOut) error {
+// lookupTask looks below dir for a thread of a process, or with nil for a process.
+func (m *Mount) lookupTask(of *process, dir int, name string, out *fuse.EntryOut) error {
 	asked := time.Now()
-	k, err := m.current(nil, pid, m.native.fd, name)
+	k, err := m.current(of, dir, name)
 	if err != nil {
 		return err
 	}

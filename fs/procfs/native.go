@@ -26,13 +26,13 @@ func (n native) open(dir int, name string, flags int) (int, error) {
 
 // process opens the directory of a process.
 func (n native) process(pid uint32) (fd int, st unix.Stat_t, err error) {
-	return n.directory(n.fd, strconv.FormatUint(uint64(pid), 10))
+	return n.directory(strconv.FormatUint(uint64(pid), 10), unix.O_PATH)
 }
 
-// directory opens that of a process or thread. What is found below it is that one's
-// or nothing, though the number be given to another.
-func (n native) directory(dir int, path string) (fd int, st unix.Stat_t, err error) {
-	fd, err = n.open(dir, path, unix.O_PATH|unix.O_DIRECTORY)
+// directory opens that of a process or thread, or of a process's threads. What is found
+// below it is that one's or nothing, though the number be given to another.
+func (n native) directory(path string, flags int) (fd int, st unix.Stat_t, err error) {
+	fd, err = n.open(n.fd, path, flags|unix.O_DIRECTORY)
 	if err != nil {
 		return -1, st, err
 	}

@@ -88,10 +88,12 @@ func (t *table) siblings(k *task) tasks {
 	return t.byPID
 }
 
-// number returns that of a list that is to be made.
-func (t *table) number() uint64 {
-	t.lists++
-	return t.lists
+// nextList returns the number of a list that is to be made.
+func (m *Mount) nextList() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.nodes.lists++
+	return m.nodes.lists
 }
 
 // ref counts a look-up of a node. Whose it is may have been forgotten meanwhile.
@@ -150,23 +152,38 @@ func (m *Mount) process(id uint64) (*process, uint64) {
 
 // open opens the native directory of a process or thread; ESRCH when it has ended.
 func (m *Mount) open(k *task) (dir int, st unix.Stat_t, err error) {
-	dir, st, err = m.native.directory(m.native.fd, k.path())
+	return m.openOf(k, k.path(), unix.O_PATH, "stat", &k.inode)
+}
+
+// openThreads opens that of a process's threads, to list it; ESRCH when it has ended.
+func (m *Mount) openThreads(p *process) (dir int, st unix.Stat_t, err error) {
+	return m.openOf(&p.task, p.name()+"/task", unix.O_RDONLY, "../stat", &p.threadsInode)
+}
+
+// openOf opens a directory of a task: the one that was seen last, or, as a file stat
+// tells, one of a task that began when it did.
+func (m *Mount) openOf(k *task, path string, flags int, stat string, seen *atomic.Uint64) (dir int, st unix.Stat_t, err error) {
+	dir, st, err = m.native.directory(path, flags)
 	if err != nil {
 		return -1, st, unix.ESRCH
 	}
-	if k.inode.Load() != st.Ino {
-		if start, err := m.native.start(dir, "stat"); err != nil || start != k.start {
+	if seen.Load() != st.Ino {
+		if start, err := m.native.start(dir, stat); err != nil || start != k.start {
 			unix.Close(dir)
 			return -1, st, unix.ESRCH // the number is another's by now
 		}
-		k.inode.Store(st.Ino)
+		seen.Store(st.Ino)
 	}
 	return dir, st, nil
 }
 
 // current returns the task whose directory has a name below dir now: a thread of a
 // process, or with nil a process.
-func (m *Mount) current(of *process, pid uint32, dir int, name string) (*task, error) {
+func (m *Mount) current(of *process, dir int, name string) (*task, error) {
+	pid, is := parsePID(name)
+	if !is {
+		return nil, unix.ENOENT
+	}
 	var st unix.Stat_t
 	if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return nil, unix.ENOENT

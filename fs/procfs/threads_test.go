@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
@@ -63,6 +64,41 @@ func TestThreadsAreDirectories(t *testing.T) {
 	}
 	if text := string(readFile(t, fmt.Sprintf("/proc/self/task/%d/comm", tid))); text != "renamed\n" {
 		t.Errorf("the name written to %s is %q natively", comm, text)
+	}
+}
+
+// A name that is no number is no thread, and leaves nothing open.
+func TestThreadsOfOtherNames(t *testing.T) {
+	m := mounted(t, nil)
+	dir := m.path(os.Getpid(), "task")
+	names(t, dir)
+	before := len(names(t, "/proc/self/fd"))
+	for i := range 50 {
+		if _, err := os.Lstat(filepath.Join(dir, "x"+strconv.Itoa(i))); !errors.Is(err, unix.ENOENT) {
+			t.Errorf("a thread that is no number: %v", err)
+		}
+	}
+	within(t, "all is closed again", func() bool { return len(names(t, "/proc/self/fd")) < before+10 })
+}
+
+// What OPENDIR has found answers the first READDIR, and no later one from the beginning.
+func TestThreadsReadAgain(t *testing.T) {
+	m := mounted(t, nil)
+	names(t, m.path(os.Getpid(), "task"))
+	m.mu.Lock()
+	p := m.nodes.byPID[uint32(os.Getpid())].process
+	m.mu.Unlock()
+	in := fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID(p.id, threads)}}
+	l := &listing{opened: true} // long ago
+	for range 2 {
+		tid, end := newThread()
+		defer end()
+		if err := m.entries(nil, l, &in); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(l.entries, func(e entry) bool { return e.name == strconv.Itoa(tid) }) {
+			t.Errorf("thread %d is not in %v", tid, l.entries)
+		}
 	}
 }
 
