@@ -71,14 +71,23 @@ type Params struct {
 // KeepNetNS makes the namespace last beyond the open of the file. Whoever calls it
 // closes NetNS, which can be done to nil too.
 func (p *Params) KeepNetNS() error {
-	if p.NetNS == nil {
-		return nil
-	}
-	fd, err := unix.FcntlInt(p.NetNS.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	ns, err := Dup(p.NetNS)
 	if err == nil {
-		p.NetNS = os.NewFile(uintptr(fd), p.NetNS.Name())
+		p.NetNS = ns
 	}
 	return err
+}
+
+// Dup duplicates a file; nil is nil.
+func Dup(f *os.File) (*os.File, error) {
+	if f == nil {
+		return nil, nil
+	}
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // MapFD is what *ebpf.Map has of use here.

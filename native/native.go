@@ -40,6 +40,30 @@ func openRoot() (int, error) {
 // mount(8) takes them, and returns a descriptor of its root. It is mounted
 // nowhere until move_mount(2), and goes with its last descriptor.
 func Mount(options map[string]string) (int, error) {
+	return mount(func(fs int) error {
+		for name, value := range options {
+			if err := unix.FsconfigSetString(fs, name, value); err != nil {
+				return fmt.Errorf("option %s=%s of procfs: %w", name, value, err)
+			}
+		}
+		return nil
+	})
+}
+
+// MountFor makes a procfs of the pid namespace that a file ns/pid of procfs stands for, and
+// returns a descriptor of its root, as Mount does. Before Linux 6.17 it is
+// errors.ErrUnsupported: only whoever is in a pid namespace could mount its procfs.
+func MountFor(pidNS *os.File) (int, error) {
+	return mount(func(fs int) error {
+		err := unix.FsconfigSetFd(fs, "pidns", int(pidNS.Fd()))
+		if err == unix.EINVAL {
+			return fmt.Errorf("option pidns of procfs: %w", errors.ErrUnsupported)
+		}
+		return err
+	})
+}
+
+func mount(configure func(fs int) error) (int, error) {
 	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, err
@@ -48,33 +72,9 @@ func Mount(options map[string]string) (int, error) {
 	if err := unix.FsconfigSetString(fs, "source", "proc"); err != nil {
 		return -1, err
 	}
-	for name, value := range options {
-		if err := unix.FsconfigSetString(fs, name, value); err != nil {
-			return -1, fmt.Errorf("option %s=%s of procfs: %w", name, value, err)
-		}
-	}
-	return mounted(fs)
-}
-
-// MountFor makes a procfs of the pid namespace that a file ns/pid of procfs stands for, and
-// returns a descriptor of its root, as Mount does. Before Linux 6.17 it is
-// errors.ErrUnsupported: only whoever is in a pid namespace could mount its procfs.
-func MountFor(pidNS *os.File) (int, error) {
-	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
-	if err != nil {
+	if err := configure(fs); err != nil {
 		return -1, err
 	}
-	defer unix.Close(fs)
-	if err := unix.FsconfigSetFd(fs, "pidns", int(pidNS.Fd())); err == unix.EINVAL {
-		return -1, fmt.Errorf("option pidns of procfs: %w", errors.ErrUnsupported)
-	} else if err != nil {
-		return -1, err
-	}
-	return mounted(fs)
-}
-
-// mounted makes a filesystem of what has been configured.
-func mounted(fs int) (int, error) {
 	if err := unix.FsconfigCreate(fs); err != nil {
 		return -1, err
 	}

@@ -82,22 +82,28 @@ func openDir(pid uint32, start uint64) (dir int, stat []byte, err error) {
 	if err != nil {
 		return -1, nil, err
 	}
-	stat, err = appendFile(make([]byte, 0, 1024), dir, "stat")
-	if err == nil && startTicks(stat) != start/nsPerTick {
-		err = unix.ESRCH
-	}
-	if err != nil {
+	if stat, err = statOf(dir, start); err != nil {
 		unix.Close(dir)
 		return -1, nil, err
 	}
 	return dir, stat, nil
 }
 
+// statOf reads the stat below a directory of the task that began then; ESRCH where it is
+// another's.
+func statOf(dir int, start uint64) ([]byte, error) {
+	stat, err := appendFile(make([]byte, 0, 1024), dir, "stat")
+	if err == nil && startTicks(stat) != start/nsPerTick {
+		err = unix.ESRCH
+	}
+	return stat, err
+}
+
 // BeganThen reports whether an open directory of a procfs is that of a task, by the tick
 // that it began in.
 func BeganThen(dir int, of bpf.Key) bool {
-	stat, err := appendFile(make([]byte, 0, 1024), dir, "stat")
-	return err == nil && startTicks(stat) == of.Birth/nsPerTick
+	_, err := statOf(dir, of.Birth)
+	return err == nil
 }
 
 // startTicks is field 22 of stat; 0 when that is torn.

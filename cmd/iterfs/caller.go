@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -72,21 +73,28 @@ func netNS(tid uint32) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the reader's network namespace: %w", err)
 	}
-	return foreign(ns)
+	return foreign(ns, ownNetNS)
 }
 
-// foreign takes over a network namespace and returns it; or nil, which can be closed
-// too, where it is the daemon's own: that takes no thread to enter it.
-func foreign(ns *os.File) (*os.File, error) {
+// foreign takes over a namespace and returns it; or nil, which can be closed too, where
+// it is the daemon's own: that takes no thread to enter it, and no procfs.
+func foreign(ns *os.File, own func() (os.FileInfo, error)) (*os.File, error) {
 	is, err := ns.Stat()
 	if err == nil {
-		var own os.FileInfo
-		if own, err = native.Stat("self/ns/net"); err == nil && !os.SameFile(own, is) {
+		var mine os.FileInfo
+		if mine, err = own(); err == nil && !os.SameFile(mine, is) {
 			return ns, nil
 		}
 	}
 	ns.Close()
 	return nil, err
+}
+
+// The daemon's own namespaces.
+var ownNetNS, ownPIDNS = ownNS("net"), ownNS("pid")
+
+func ownNS(name string) func() (os.FileInfo, error) {
+	return sync.OnceValues(func() (os.FileInfo, error) { return native.Stat("self/ns/" + name) })
 }
 
 // mayLoad returns nil when a caller may load BPF programs, as bpf(2) has it.

@@ -75,7 +75,7 @@ func (s *system) openOfNetwork(t *bpf.Target, f *bpf.File, open func(bpf.System,
 		if err != nil {
 			return nil, err
 		}
-		ns, err := foreign(os.NewFile(uintptr(fd), "net"))
+		ns, err := foreign(os.NewFile(uintptr(fd), "net"), ownNetNS)
 		if err != nil {
 			return nil, err
 		}

@@ -78,13 +78,10 @@ func (p *procfses) close() {
 	}
 }
 
-// ownPIDNS is the daemon's pid namespace.
-var ownPIDNS = sync.OnceValues(func() (os.FileInfo, error) { return native.Stat("self/ns/pid") })
-
 // asNumbered takes over the directory of a process or thread and returns the same in the
 // procfs of the caller's pid namespace, where that is not the daemon's.
-func (s *system) asNumbered(r fs.Request, task bpf.Key, dir *os.File) (*os.File, error) {
-	twin, err := s.openNumbered(r, task)
+func (s *system) asNumbered(r fs.Request, key bpf.Key, dir *os.File) (*os.File, error) {
+	twin, err := s.openNumbered(r, key)
 	if twin == nil && err == nil {
 		return dir, nil
 	}
@@ -97,18 +94,14 @@ func (s *system) openNumbered(r fs.Request, key bpf.Key) (*os.File, error) {
 	if s.view.OfMount {
 		return nil, nil
 	}
-	own, err := ownPIDNS()
-	if err != nil {
-		return nil, err
-	}
 	pidNS, err := procFile(r.TID, "ns/pid")
-	if err != nil {
+	if err == nil {
+		pidNS, err = foreign(pidNS, ownPIDNS)
+	}
+	if pidNS == nil {
 		return nil, err
 	}
 	defer pidNS.Close()
-	if is, err := pidNS.Stat(); err != nil || os.SameFile(is, own) {
-		return nil, err
-	}
 	var names []string
 	for _, o := range r.Objects {
 		names = append(names, o.Name)
