@@ -17,6 +17,8 @@ type Reader struct {
 	Identify Identify
 	// IDs returns how the reader's user namespace numbers users and groups.
 	IDs func(ctx context.Context) (*IDs, error)
+	// CgroupRoots returns where the paths of cgroups begin for the reader.
+	CgroupRoots func(ctx context.Context) (CgroupRoots, error)
 	// NetNS opens the reader's network namespace; nil, which can be closed too, is the
 	// daemon's.
 	NetNS func() (*os.File, error)

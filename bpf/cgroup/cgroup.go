@@ -4,6 +4,7 @@
 package cgroup
 
 import (
+	"context"
 	"unsafe"
 
 	"github.com/iterfs/iterfs/bpf"
@@ -85,8 +86,8 @@ func startWalk(r bpf.Request) (*walk, error) {
 }
 
 // rootOf is the root of a hierarchy for the reader of a request: nil the very root.
-func rootOf(r bpf.Request, hierarchy uint32) (*task.CgroupRoot, error) {
-	roots, err := task.CgroupRootsOf(r)
+func rootOf(r bpf.Request, hierarchy uint32) (*bpf.CgroupRoot, error) {
+	roots, err := r.Reader.CgroupRoots(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +95,7 @@ func rootOf(r bpf.Request, hierarchy uint32) (*task.CgroupRoot, error) {
 }
 
 // keyOf is the key of the cgroup that is a root.
-func keyOf(hierarchy uint32, root *task.CgroupRoot) bpf.Key {
+func keyOf(hierarchy uint32, root *bpf.CgroupRoot) bpf.Key {
 	key := bpf.Key{ID: hierarchy}
 	if root != nil {
 		key.Birth = root.ID

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
-	"github.com/iterfs/iterfs/bpf/task"
 	"github.com/iterfs/iterfs/native"
 )
 
@@ -93,7 +92,7 @@ func childrenV1(r bpf.Request, name string) (bpf.Records, error) {
 	if err != nil {
 		return nil, err
 	}
-	roots, err := task.CgroupRootsOf(r)
+	roots, err := r.Reader.CgroupRoots(context.Background())
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/bpf"
-	"github.com/iterfs/iterfs/bpf/task"
 )
 
 // A walk is the records of a cgroup and all below it, in pre-order, each with the
@@ -24,7 +23,7 @@ import (
 type walk struct {
 	run       runner
 	hierarchy uint32
-	root      *task.CgroupRoot // of the reader
+	root      *bpf.CgroupRoot // of the reader
 
 	chain []link // from the root down to the cgroup that came last, by level
 	path  []byte // of that cgroup, "" for the root
@@ -48,7 +47,7 @@ type link struct {
 type runner func(from bpf.Key, order bpf.Order, args runArgs) (bpf.Records, error)
 
 // newWalk begins at a cgroup, which is ESRCH when it has gone.
-func newWalk(run runner, from bpf.Key, root *task.CgroupRoot) (*walk, error) {
+func newWalk(run runner, from bpf.Key, root *bpf.CgroupRoot) (*walk, error) {
 	w := &walk{run: run, hierarchy: from.ID, root: root}
 	up, err := w.climb(from)
 	if gone(err) || err == nil && (len(up) == 0 || from.Birth != 0 && from.Birth != up[0].id) {

@@ -3,6 +3,7 @@
 package task
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"strconv"
@@ -24,7 +25,7 @@ type hierarchies struct {
 	ids    []int32
 	labels []string // "3:cpu,cpuacct:"
 	// roots are where the reader's paths begin, in that order; nil for the very roots.
-	roots []*CgroupRoot
+	roots []*bpf.CgroupRoot
 }
 
 // readHierarchies reads them from the daemon's own file. They change when one is
@@ -71,9 +72,9 @@ func openCgroup(form func(one text[taskCgroupRecord]) text[taskCgroupRecord]) fu
 
 // readRoots finds out where the paths begin for the reader.
 func (h *hierarchies) readRoots(r bpf.Request) error {
-	roots, err := cgroupRoots(r)
+	roots, err := r.Reader.CgroupRoots(context.Background())
 	for i := 0; err == nil && roots != nil && i < len(h.ids); i++ {
-		var root *CgroupRoot
+		var root *bpf.CgroupRoot
 		root, err = roots.Of(uint32(h.ids[i]))
 		h.roots = append(h.roots, root)
 	}

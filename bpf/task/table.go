@@ -3,6 +3,7 @@
 package task
 
 import (
+	"context"
 	"os"
 
 	"github.com/iterfs/iterfs/bpf"
@@ -69,7 +70,7 @@ var (
 func kib(pages uint64) int64 { return int64(pages * uint64(os.Getpagesize()) / 1024) }
 
 // cgroup is a column of paths from a root.
-func cgroup(root *CgroupRoot) column {
+func cgroup(root *bpf.CgroupRoot) column {
 	return column{Name: "CGROUP", Width: 12, Source: "cgroups->dfl_cgrp", Doc: "path in the cgroup v2 hierarchy, from the reader's root; - when it is deeper than 64",
 		Text: func(dst []byte, r row) ([]byte, bool) {
 			start := len(dst)
@@ -83,18 +84,18 @@ func cgroup(root *CgroupRoot) column {
 
 // The tables, for readers for whom cgroups' paths begin at a root.
 
-func processes(root *CgroupRoot) bpf.Table[row] {
+func processes(root *bpf.CgroupRoot) bpf.Table[row] {
 	return bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
 		pid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, vsz, rss, utime, stime, start, cgroup(root), pidns, netns, comm}}
 }
 
-func threadTable(root *CgroupRoot) bpf.Table[row] {
+func threadTable(root *bpf.CgroupRoot) bpf.Table[row] {
 	return bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
 		pid, tid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, utime, stime, start, cgroup(root), pidns, netns, comm}}
 }
 
 // threadsOfProcess has the threads under the key of their process.
-func threadsOfProcess(root *CgroupRoot) bpf.Table[row] {
+func threadsOfProcess(root *bpf.CgroupRoot) bpf.Table[row] {
 	t := threadTable(root)
 	t.Source.Key = func(r row) bpf.Key { return bpf.Key{ID: r.rec.Key.NativeTgid, Birth: r.rec.ProcessStart} }
 	return t
@@ -102,14 +103,14 @@ func threadsOfProcess(root *CgroupRoot) bpf.Table[row] {
 
 // rowFile is a file of a table, with the reader's numbers of users and groups and
 // paths of cgroups.
-func rowFile(table func(*CgroupRoot) bpf.Table[row], path, program, doc string) bpf.File {
+func rowFile(table func(*bpf.CgroupRoot) bpf.Table[row], path, program, doc string) bpf.File {
 	f := table(nil).File(path, program, doc)
 	f.Open = func(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 		reader, err := foreignerOf(r)
 		if err != nil {
 			return nil, err
 		}
-		roots, err := cgroupRoots(r)
+		roots, err := r.Reader.CgroupRoots(context.Background())
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"os"
 	"strconv"
 	"strings"
 
@@ -134,8 +135,10 @@ func (s *system) directory(path string) (target *bpf.Target, innermost *bpf.Obje
 // Exists asks the generator of the directory that a path leads through.
 func (s *system) Exists(ctx context.Context, path string, key bpf.Key) (bool, error) {
 	t, o := s.directory(path)
+	reader := s.reader(fs.Caller{TID: uint32(os.Getpid())})
+	reader.Identify = s.daemon
 	name := strconv.FormatUint(uint64(key.ID), 10)
-	for o, err := range s.objectsFor(ctx, bpf.Request{System: s, Target: t, Reader: bpf.Reader{Identify: s.daemon}}, o, name) {
+	for o, err := range s.objectsFor(ctx, bpf.Request{System: s, Target: t, Reader: reader}, o, name) {
 		if err != nil {
 			return false, err
 		}

@@ -20,14 +20,8 @@ import (
 // reader waits for the answer.
 type opener struct {
 	bpf.Reader
-	once       sync.Once
 	namespaces []*os.File
-	err        error
-	net        struct {
-		once sync.Once
-		ns   *os.File
-		err  error
-	}
+	netNS      *os.File
 }
 
 // opener is the reader who opened the request's file.
@@ -38,17 +32,25 @@ func (s *system) opener(r fs.Request) bpf.Reader {
 	if kept, ok := r.Opened.Kept.(*opener); ok {
 		return kept.Reader
 	}
-	o := &opener{Reader: s.reader(r.Caller)}
-	identify := o.Identify
-	o.Identify = func(ctx context.Context) (*bpf.Identity, error) {
-		identity, err := identify(ctx)
-		if err != nil {
+	reader := s.reader(r.Caller)
+	o := &opener{Reader: reader}
+	o.Identify = once(func(ctx context.Context) (*bpf.Identity, error) {
+		identity, err := reader.Identify(ctx)
+		if err == nil {
+			err = o.hold(identity)
+		}
+		return identity, err
+	})
+	holdNetNS := sync.OnceValue(func() (err error) {
+		o.netNS, err = reader.NetNS()
+		return err
+	})
+	o.NetNS = func() (*os.File, error) {
+		if err := holdNetNS(); err != nil {
 			return nil, err
 		}
-		o.once.Do(func() { o.err = o.hold(identity) })
-		return identity, o.err
+		return bpf.Dup(o.netNS)
 	}
-	o.NetNS = o.holdNetNS(o.NetNS)
 	r.Opened.Kept = o
 	return o.Reader
 }
@@ -68,24 +70,11 @@ func (o *opener) hold(identity *bpf.Identity) error {
 	return nil
 }
 
-// holdNetNS returns what opens the network namespace that open opens the first time.
-func (o *opener) holdNetNS(open func() (*os.File, error)) func() (*os.File, error) {
-	return func() (*os.File, error) {
-		o.net.once.Do(func() { o.net.ns, o.net.err = open() })
-		if o.net.err != nil {
-			return nil, o.net.err
-		}
-		p := bpf.Params{NetNS: o.net.ns}
-		err := p.KeepNetNS()
-		return p.NetNS, err
-	}
-}
-
 // Close lets the namespaces go.
 func (o *opener) Close() error {
 	for _, f := range o.namespaces {
 		f.Close()
 	}
-	o.net.ns.Close()
+	o.netNS.Close()
 	return nil
 }

@@ -19,26 +19,28 @@ import (
 
 // reader is who asks, and what that means for the tree's files.
 func (s *system) reader(c fs.Caller) bpf.Reader {
-	var once sync.Once
-	var identity *bpf.Identity
-	var err error
 	shown := c.TID
 	if s.view.OfMount {
 		shown = uint32(os.Getpid())
 	}
-	r := bpf.Reader{UID: c.UID, GID: c.GID, TID: c.TID, Shown: shown, Identify: func(ctx context.Context) (*bpf.Identity, error) {
-		once.Do(func() { identity, err = s.identify(ctx, c) })
-		return identity, err
-	}}
-	var counted sync.Once
-	var ids *bpf.IDs
-	var idsErr error
-	r.IDs = func(ctx context.Context) (*bpf.IDs, error) {
-		counted.Do(func() { ids, idsErr = s.ids(ctx, r) })
-		return ids, idsErr
-	}
+	r := bpf.Reader{UID: c.UID, GID: c.GID, TID: c.TID, Shown: shown}
+	r.Identify = once(func(ctx context.Context) (*bpf.Identity, error) { return s.identify(ctx, c) })
+	r.IDs = once(func(ctx context.Context) (*bpf.IDs, error) { return s.ids(ctx, r) })
+	r.CgroupRoots = once(func(ctx context.Context) (bpf.CgroupRoots, error) { return task.FindCgroupRoots(ctx, s, r) })
 	r.NetNS = func() (*os.File, error) { return netNS(c.TID) }
 	return r
+}
+
+// once returns a function that calls f when it is first called, and then repeats what
+// that returned.
+func once[T any](f func(context.Context) (T, error)) func(context.Context) (T, error) {
+	var done sync.Once
+	var value T
+	var err error
+	return func(ctx context.Context) (T, error) {
+		done.Do(func() { value, err = f(ctx) })
+		return value, err
+	}
 }
 
 // ids are a reader's numbers of users and groups, if they are others than the daemon's.

@@ -44,10 +44,7 @@ var errRootInTree = fmt.Errorf("the caller's root directory is in the tree: %w",
 // belowRoot makes a content of which the paths begin at the root directory of a
 // caller; after a rewind, of who has rewound it.
 func (s *system) belowRoot(ctx context.Context, c fs.Caller, start func(*native.RootDir) (fs.Stream, error)) (fs.Stream, error) {
-	if now, known := fs.CallerOf(ctx); known {
-		c = now
-	}
-	root, err := s.root(c)
+	root, err := s.root(begins(ctx, c))
 	if err != nil {
 		return nil, err
 	}

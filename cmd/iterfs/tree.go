@@ -118,6 +118,7 @@ func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Co
 			request.Params = narrow(request.Object.ID)
 		}
 		request.Params.Reader = request.Reader.Identify
+		request.Reader.CgroupRoots = s.reader(begins(ctx, r.Caller)).CgroupRoots
 		if ofProcess {
 			if err := s.mayEnter(request.Reader, *request.Object); err != nil {
 				return nil, err
@@ -135,6 +136,15 @@ func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Co
 			return begin(request, form)
 		})
 	}
+}
+
+// begins is who makes the content of a file begin that was opened by a caller: he or, after
+// a rewind, who has rewound it. As in procfs, where paths begin depends on that one.
+func begins(ctx context.Context, opener fs.Caller) fs.Caller {
+	if c, known := fs.CallerOf(ctx); known {
+		return c
+	}
+	return opener
 }
 
 // start makes the content of a request's file.

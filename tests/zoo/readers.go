@@ -29,8 +29,15 @@ type Reader struct {
 	PID   int    // in the test's pid namespace
 	Level int    // of its pid namespace below that
 	Tree  string // where it has the tree of the test
-	ask   io.Writer
+	ask   io.WriteCloser
 	told  *bufio.Reader
+	cmd   *exec.Cmd
+}
+
+// End ends it before the test does.
+func (r *Reader) End() {
+	r.ask.Close()
+	r.cmd.Wait()
 }
 
 // The other user of the zoo, and one whom nothing belongs to.
@@ -121,11 +128,8 @@ func NewReader(t testing.TB, kind, tree string) *Reader {
 		t.Logf("no reader %q: %v", kind, err)
 		return nil
 	}
-	t.Cleanup(func() {
-		ask.Close()
-		cmd.Wait()
-	})
-	r := &Reader{Kind: kind, PID: cmd.Process.Pid, Level: k.depth, Tree: cmp.Or(k.tree, tree), ask: ask, told: bufio.NewReader(told)}
+	r := &Reader{Kind: kind, PID: cmd.Process.Pid, Level: k.depth, Tree: cmp.Or(k.tree, tree), ask: ask, told: bufio.NewReader(told), cmd: cmd}
+	t.Cleanup(r.End)
 	if _, err := r.Do("ready", ""); err != nil {
 		t.Logf("no reader %q: %v", kind, err)
 		return nil

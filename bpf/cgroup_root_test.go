@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package task
+package bpf
 
-import (
-	"strings"
-	"testing"
-)
+import "testing"
 
 func TestRelative(t *testing.T) {
 	for _, test := range []struct{ path, root, want string }{
@@ -19,7 +16,7 @@ func TestRelative(t *testing.T) {
 		{"/ab/c", "/a/b", "/../../ab/c"},
 		{"/x", "/a/b/c/d", "/../../../../x"},
 	} {
-		root := &CgroupRoot{path: []byte(test.root), up: []byte(strings.Repeat("/..", strings.Count(test.root, "/")))}
+		root := NewCgroupRoot(1, []byte(test.root))
 		if got := string(root.Relative([]byte("0::"+test.path), 3)); got != "0::"+test.want {
 			t.Errorf("%s from %s is %s, want %s", test.path, test.root, got, test.want)
 		}
