@@ -58,10 +58,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	others := ownMounts() // of another run of tests
-	status := m.Run()
-	if !zoo.Close() {
-		status = 1
-	}
+	status := zoo.Run(m)
 	left := slices.DeleteFunc(ownMounts(), func(dir string) bool { return slices.Contains(others, dir) })
 	if len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "mounts outlive the tests: %q\n", left)

@@ -26,31 +26,45 @@ func someAnimals(t *testing.T) map[string]int {
 	return animals
 }
 
-// matrix has each reader do what says, and what its own procfs answers, of each animal
-// that there is for it.
-func matrix(t *testing.T, readers []*zoo.Reader, animals map[string]int, paths []string, ask func(r *zoo.Reader, path string) (string, error)) (told, refused int) {
+// An asking is something that a reader does with a path.
+type asking func(r *zoo.Reader, path string) (string, error)
+
+func do(op string) asking {
+	return func(r *zoo.Reader, path string) (string, error) { return r.Do(op, path) }
+}
+
+// agree compares what a reader is told in the tree with what the kernel tells him, which
+// it returns the error of.
+func agree(t *testing.T, r *zoo.Reader, ask asking, ours, native string) (err error) {
+	t.Helper()
+	persistently(t, func() []string {
+		var want string
+		want, err = ask(r, native)
+		got, gotErr := ask(r, ours)
+		if after, _ := ask(r, native); after == want && (got != want || !errors.Is(gotErr, err)) {
+			return []string{fmt.Sprintf("%s to %s: %v, want %v: %s", ours, r.Kind, gotErr, err, difference(got, want))}
+		}
+		return nil
+	})
+	return err
+}
+
+// matrix compares for each reader paths in the directory of each animal that there is for
+// him.
+func matrix(t *testing.T, readers []*zoo.Reader, animals map[string]int, paths []string, ask asking) (told, refused int) {
 	t.Helper()
 	for _, r := range readers {
-		for kind, pid := range animals {
+		for _, pid := range animals {
 			number := r.NumberOf(t, pid)
 			if number == "" {
 				continue
 			}
 			for _, path := range paths {
-				persistently(t, func() []string {
-					want, wantErr := ask(r, "/proc/"+number+path)
-					got, gotErr := ask(r, r.Tree+"/tasks/"+number+path)
-					after, _ := ask(r, "/proc/"+number+path)
-					if after == want && (got != want || !errors.Is(gotErr, wantErr)) {
-						return []string{fmt.Sprintf("%q of %q to %s: %v, want %v: %s", path, kind, r.Kind, gotErr, wantErr, difference(got, want))}
-					}
-					if wantErr == nil {
-						told++
-					} else {
-						refused++
-					}
-					return nil
-				})
+				if agree(t, r, ask, r.Tree+"/tasks/"+number+path, "/proc/"+number+path) == nil {
+					told++
+				} else {
+					refused++
+				}
 			}
 		}
 	}
@@ -62,7 +76,7 @@ func matrix(t *testing.T, readers []*zoo.Reader, animals map[string]int, paths [
 func TestReadersSeeOwners(t *testing.T) {
 	m := newSharedMount(t)
 	paths := []string{"", "/stat", "/environ", "/fd", "/fdinfo", "/exe", "/task", "/net", "/attr", "/map_files", "/mem", "/ns"}
-	told, refused := matrix(t, readers(t, m), someAnimals(t), paths, func(r *zoo.Reader, path string) (string, error) { return r.Do("stat", path) })
+	told, refused := matrix(t, readers(t, m), someAnimals(t), paths, do("stat"))
 	if told < 1000 {
 		t.Errorf("only %d were told, %d refused", told, refused)
 	}
@@ -73,21 +87,13 @@ func TestReadersSeeOwners(t *testing.T) {
 func TestReadersSeeNetworks(t *testing.T) {
 	m := newSharedMount(t)
 	all := readers(t, m)
-	read := func(r *zoo.Reader, path string) (string, error) { return r.Do("read", path) }
-	told, refused := matrix(t, all, someAnimals(t), []string{"/net/unix", "/net/tcp", "/net/udp", "/net/netlink", "/net/dev_mcast"}, read)
+	told, refused := matrix(t, all, someAnimals(t), []string{"/net/unix", "/net/tcp", "/net/udp", "/net/udp6", "/net/netlink", "/net/dev_mcast"}, do("read"))
 	if told < 500 {
 		t.Errorf("only %d were told, %d refused", told, refused)
 	}
 	for _, r := range all {
-		for _, name := range []string{"unix", "tcp", "tcp6", "udp", "netlink", "ipv6_route"} {
-			persistently(t, func() []string {
-				want, wantErr := read(r, "/proc/net/"+name)
-				got, gotErr := read(r, r.Tree+"/net/"+name)
-				if after, _ := read(r, "/proc/net/"+name); after == want && (got != want || !errors.Is(gotErr, wantErr)) {
-					return []string{fmt.Sprintf("net/%s to %s: %v, want %v: %s", name, r.Kind, gotErr, wantErr, difference(got, want))}
-				}
-				return nil
-			})
+		for _, name := range []string{"unix", "tcp", "tcp6", "udp", "udp6", "netlink", "ipv6_route"} {
+			agree(t, r, do("read"), r.Tree+"/net/"+name, "/proc/net/"+name)
 		}
 	}
 }

@@ -19,11 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	zoo.Init() // an animal does not return
-	status := m.Run()
-	if !zoo.Close() {
-		status = 1
-	}
-	os.Exit(status)
+	os.Exit(zoo.Run(m))
 }
 
 func newTestSystem(t *testing.T) *system {

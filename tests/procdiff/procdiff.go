@@ -149,12 +149,9 @@ func (c *Comparison) takeAdded(f facts) {
 	}
 }
 
-// elsewhere is what a process shares with others and its threads with it: it is not
-// compared again for each.
-var elsewhere = regexp.MustCompile(`^\d+/(net|task/\d+/(net|fd|fdinfo|map_files))$`)
-
-// anyThread is compared where it is named, or a tree.
-var anyThread = regexp.MustCompile(`^\d+/task/\d+$`)
+// elsewhere is what a process shares with others and its threads with it, and each thread:
+// it is compared where it is named, or a tree.
+var elsewhere = regexp.MustCompile(`^\d+/(net|task/\d+(/(net|fd|fdinfo|map_files))?)$`)
 
 // walk lists a tree of the kernel's own, without what links lead to. That something
 // cannot be listed, or is gone by now, is compared like all else.
@@ -165,7 +162,7 @@ func walk(tree string) (paths []string, err error) {
 		}
 		rel, err := filepath.Rel(native, path)
 		paths = append(paths, rel)
-		if rel != tree && (elsewhere.MatchString(rel) || anyThread.MatchString(rel)) {
+		if rel != tree && elsewhere.MatchString(rel) {
 			return filepath.SkipDir
 		}
 		return err

@@ -12,7 +12,7 @@ import (
 )
 
 // A house is where the animals live that all tests look at: what is to be done at the
-// end of a test is done in Close.
+// end of a test is done by Run.
 type house struct {
 	testing.TB // that they are born in
 	pids       map[string]int
@@ -34,7 +34,7 @@ var (
 var holdingMounts = []string{"files", "mappings", "namespaces twice"}
 
 // New returns the pids of animals, one of each kind, that tests look at and do nothing
-// to. Most are born once, and live until Close. Those that this kernel or sandbox does
+// to. Most are born once, and live until Run ends. Those that this kernel or sandbox does
 // not allow are left out, and the test's log says so.
 func New(t testing.TB) map[string]int {
 	t.Helper()
@@ -55,12 +55,13 @@ func New(t testing.TB) map[string]int {
 	return pids
 }
 
-// Close ends them. A program whose tests call New calls it after the tests, and has
-// failed where it is false.
-func Close() bool {
+// Run runs the tests of a program that call New, ends the animals that live so long, and
+// returns the program's exit status.
+func Run(m *testing.M) int {
+	status := m.Run()
 	h := common
 	if h == nil {
-		return true
+		return status
 	}
 	for _, f := range slices.Backward(h.cleanups) {
 		f()
@@ -70,7 +71,10 @@ func Close() bool {
 			h.Error(err)
 		}
 	}
-	return !h.failed
+	if h.failed {
+		return 1
+	}
+	return status
 }
 
 func (h *house) populate() {
