@@ -74,8 +74,8 @@ type Config struct {
 	// Freshness bounds the age of what a scan reads; 0: all is read live, from the
 	// native procfs.
 	Freshness time.Duration
-	// AllowOther lets other users than the mounting one in. What only those may see
-	// who may trace a process, is then left to the native procfs.
+	// AllowOther lets other users than the mounting one in. What is not the same to all
+	// of them is then left to the native procfs.
 	AllowOther bool
 	// Root is the root directory of a thread to whom paths show in another way than to
 	// this process; else it is nil. nil: it is so to all.
@@ -178,8 +178,8 @@ func (m *Mount) hot(f File) bool {
 	switch {
 	case m.config.Freshness == 0:
 		return false
-	case f == Stat:
-		return !m.config.AllowOther // it has addresses
+	case f == Stat, f == Status: // they have addresses, and users as the reader numbers them
+		return !m.config.AllowOther
 	}
 	return true
 }

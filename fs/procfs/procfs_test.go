@@ -194,7 +194,7 @@ func TestLeftToTheNativeProcfs(t *testing.T) {
 		links  []File
 	}{
 		"live":          {func(c *Config) { c.Freshness = 0 }, []File{Stat, Status, Statm, Cmdline}},
-		"other users":   {func(c *Config) { c.AllowOther = true }, []File{Stat}},
+		"other users":   {func(c *Config) { c.AllowOther = true }, []File{Stat, Status}},
 		"neither, kept": {nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
