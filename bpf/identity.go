@@ -16,6 +16,8 @@ type Identity struct {
 	PIDNS, NativeNS, UserNS uint64
 	// Capabilities are the effective ones, in UserNS.
 	Capabilities uint64
+	// BootOffset is what the reader's time namespace adds to times since boot, in ns.
+	BootOffset int64
 	// The levels of the namespaces; 0 is the initial one.
 	PIDLevel, NativeLevel, UserLevel uint32
 	// TGID is the reader's process, as the kernel itself numbers it.

@@ -21,6 +21,7 @@ struct reader {
 	u64 native_ns;    /* the daemon's own, whose numbers the real /proc and the kernel's parameters have */
 	u64 user_ns;
 	u64 capabilities; /* effective, in user_ns */
+	s64 boot_offset;  /* ns that its time namespace adds to times since boot */
 	u32 pid_level, native_level, user_level;
 	u32 tgid;         /* as the kernel itself numbers it */
 	u32 fsuid, fsgid, euid;

@@ -29,6 +29,7 @@ type callsReader struct {
 	NativeNs     uint64
 	UserNs       uint64
 	Capabilities uint64
+	BootOffset   int64
 	PidLevel     uint32
 	NativeLevel  uint32
 	UserLevel    uint32

@@ -11,23 +11,32 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 )
 
-// A foreigner is a reader of another user or pid namespace than the daemon's.
+// A foreigner is a reader of another user or pid namespace than the daemon's, or of a time
+// namespace that is not the initial one.
 type foreigner struct {
 	ids    *bpf.IDs
-	levels int // of pid namespaces, from the daemon's down to the reader's
+	levels int   // of pid namespaces, from the daemon's down to the reader's
+	offset int64 // ns that its time namespace adds to times since boot
 }
 
-// foreignerOf is the reader of a request; nil for one of the daemon's namespaces.
+// foreignerOf is the reader of a request; nil for all others.
 func foreignerOf(r bpf.Request) (*foreigner, error) {
 	identity, err := r.Reader.Identify(context.Background())
 	if err != nil {
 		return nil, err
 	}
 	ids, err := r.Reader.IDs(context.Background())
-	if err != nil || ids == nil && identity.IsNative() {
+	if err != nil || ids == nil && identity.IsNative() && identity.BootOffset == 0 {
 		return nil, err
 	}
-	return &foreigner{ids, int(identity.PIDLevel) - int(identity.NativeLevel)}, nil
+	return &foreigner{ids, int(identity.PIDLevel) - int(identity.NativeLevel), identity.BootOffset}, nil
+}
+
+func (f *foreigner) bootOffset() int64 {
+	if f == nil {
+		return 0
+	}
+	return f.offset
 }
 
 // forStatus puts the reader's numbers of users and groups into a record.

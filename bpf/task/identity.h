@@ -36,6 +36,11 @@ static __always_inline void identify(struct reader *reader, struct task_struct *
 	reader->fsgid = cred->fsgid.val;
 	reader->euid = cred->euid.val;
 	reader->cgroup_ns = t->nsproxy->cgroup_ns->ns.inum;
+	if (bpf_core_field_exists(struct time_namespace, offsets)) {
+		struct timespec64 *offset = &t->nsproxy->time_ns->offsets.boottime;
+
+		reader->boot_offset = offset->tv_sec * 1000000000 + offset->tv_nsec;
+	}
 }
 
 #endif

@@ -93,7 +93,7 @@ func openDir(pid uint32, start uint64) (dir int, stat []byte, err error) {
 // another's.
 func statOf(dir int, start uint64) ([]byte, error) {
 	stat, err := appendFile(make([]byte, 0, 1024), dir, "stat")
-	if err == nil && startTicks(stat) != start/nsPerTick {
+	if err == nil && startTicks(stat) != native.StartTicks(start) {
 		err = unix.ESRCH
 	}
 	return stat, err

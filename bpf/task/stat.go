@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/native"
 )
 
 const (
@@ -16,8 +17,9 @@ const (
 var pageSize = uint64(os.Getpagesize())
 
 // appendStat appends a line of /proc/<pid>/stat, as do_task_stat() of
-// fs/proc/array.c writes it.
-func appendStat(dst []byte, e entry[taskStatRecord]) ([]byte, bool) {
+// fs/proc/array.c writes it for a reader whose time namespace adds an offset to times
+// since boot.
+func appendStat(dst []byte, e entry[taskStatRecord], offset int64) ([]byte, bool) {
 	t, m := &e.rec.Task, &e.rec.Mm
 	if t.Incomplete != 0 {
 		return dst, false
@@ -40,7 +42,7 @@ func appendStat(dst []byte, e entry[taskStatRecord]) ([]byte, bool) {
 	}
 	dst = bpf.AppendSignedField(dst, int64(t.Prio)-100)
 	dst = bpf.AppendSignedField(dst, int64(t.StaticPrio)-120)
-	for _, v := range [...]uint64{uint64(t.Threads), 0, t.Key.Start / nsPerTick,
+	for _, v := range [...]uint64{uint64(t.Threads), 0, native.ShownTicks(t.Key.Start, offset),
 		m.Vsize * pageSize, m.Rss, t.RssLimit,
 		m.StartCode, m.EndCode, m.StartStack, m.Esp, m.Eip,
 		uint64(t.SigPending), uint64(t.SigBlocked), uint64(t.SigIgnored), uint64(t.SigCaught),

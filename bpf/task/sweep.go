@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/iterfs/iterfs/bpf"
+	"github.com/iterfs/iterfs/native"
 )
 
 // The files of a sweep, enum swept_file of sweep.h.
@@ -71,7 +72,7 @@ func (s *Sweep) render(e entry[taskIdRecord]) {
 			if running {
 				r.Task.State, r.Task.Wchan = 0, 0
 			}
-			swept(s, Stat, appendStat, entry[taskStatRecord]{r, e.kthread, nil})
+			swept(s, Stat, appendStatOfMount, entry[taskStatRecord]{r, e.kthread, nil})
 		case itemStatus:
 			r := (*taskStatusRecord)(unsafe.Pointer(it))
 			if running {
@@ -85,6 +86,11 @@ func (s *Sweep) render(e entry[taskIdRecord]) {
 			swept(s, Cmdline, appendCmdline, entry[taskCmdlineRecord]{(*taskCmdlineRecord)(unsafe.Pointer(it)), nil, items})
 		}
 	}
+}
+
+// appendStatOfMount is for who mounts, in the daemon's time namespace.
+func appendStatOfMount(dst []byte, e entry[taskStatRecord]) ([]byte, bool) {
+	return appendStat(dst, e, native.BootOffset())
 }
 
 // swept makes the content of a file, if that is asked for.

@@ -59,7 +59,6 @@ var (
 	rss     = number("RSS_KB", 8, "KiB", "mm->rss_stat", "resident memory, as field 24 of stat counts it", func(r *taskRowRecord) int64 { return kib(r.Rss) })
 	utime   = cpuTime("UTIME_MS", "utime, signal->utime", "CPU time in user mode, with that of threads that have ended (in threads: of this thread)", func(u, _ uint64) uint64 { return u })
 	stime   = cpuTime("STIME_MS", "stime, signal->stime", "CPU time in the kernel, likewise", func(_, s uint64) uint64 { return s })
-	start   = number("START_MS", 10, "ms after boot", "start_boottime", "start", func(r *taskRowRecord) int64 { return int64(r.Key.Start / 1e6) })
 	pidns   = positive("PIDNS", 10, "thread_pid->numbers[level].ns->ns.inum", "inode number of the pid namespace; - for a task that was reaped", func(r *taskRowRecord) uint32 { return r.Pidns })
 	netns   = positive("NETNS", 10, "nsproxy->net_ns->ns.inum", "inode number of the network namespace; - for a zombie", func(r *taskRowRecord) uint32 { return r.Netns })
 	comm    = column{Name: "COMM", Source: "comm; kthread->full_name, worker->desc", Doc: "name, as comm in procfs", Text: func(dst []byte, r row) ([]byte, bool) {
@@ -68,6 +67,11 @@ var (
 )
 
 func kib(pages uint64) int64 { return int64(pages * uint64(os.Getpagesize()) / 1024) }
+
+// start is a column of times to which an offset is added.
+func start(offset int64) column {
+	return number("START_MS", 10, "ms after boot", "start_boottime", "start, as the reader's time namespace has it", func(r *taskRowRecord) int64 { return (int64(r.Key.Start) + offset) / 1e6 })
+}
 
 // cgroup is a column of paths from a root.
 func cgroup(root *bpf.CgroupRoot) column {
@@ -82,29 +86,30 @@ func cgroup(root *bpf.CgroupRoot) column {
 		}}
 }
 
-// The tables, for readers for whom cgroups' paths begin at a root.
+// The tables, for readers for whom cgroups' paths begin at a root, and whose clocks have
+// an offset.
 
-func processes(root *bpf.CgroupRoot) bpf.Table[row] {
+func processes(root *bpf.CgroupRoot, offset int64) bpf.Table[row] {
 	return bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
-		pid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, vsz, rss, utime, stime, start, cgroup(root), pidns, netns, comm}}
+		pid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, vsz, rss, utime, stime, start(offset), cgroup(root), pidns, netns, comm}}
 }
 
-func threadTable(root *bpf.CgroupRoot) bpf.Table[row] {
+func threadTable(root *bpf.CgroupRoot, offset int64) bpf.Table[row] {
 	return bpf.Table[row]{Source: source[taskRowRecord](), Columns: []column{
-		pid, tid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, utime, stime, start, cgroup(root), pidns, netns, comm}}
+		pid, tid, ppid, pgid, sid, uid, gid, tty, state, nice, threads, utime, stime, start(offset), cgroup(root), pidns, netns, comm}}
 }
 
 // threadsOfProcess has the threads under the key of their process.
-func threadsOfProcess(root *bpf.CgroupRoot) bpf.Table[row] {
-	t := threadTable(root)
+func threadsOfProcess(root *bpf.CgroupRoot, offset int64) bpf.Table[row] {
+	t := threadTable(root, offset)
 	t.Source.Key = func(r row) bpf.Key { return bpf.Key{ID: r.rec.Key.NativeTgid, Birth: r.rec.ProcessStart} }
 	return t
 }
 
-// rowFile is a file of a table, with the reader's numbers of users and groups and
-// paths of cgroups.
-func rowFile(table func(*bpf.CgroupRoot) bpf.Table[row], path, program, doc string) bpf.File {
-	f := table(nil).File(path, program, doc)
+// rowFile is a file of a table, with the reader's numbers of users and groups, clock
+// and paths of cgroups.
+func rowFile(table func(*bpf.CgroupRoot, int64) bpf.Table[row], path, program, doc string) bpf.File {
+	f := table(nil, 0).File(path, program, doc)
 	f.Open = func(r bpf.Request, form bpf.Form) (bpf.Content, error) {
 		reader, err := foreignerOf(r)
 		if err != nil {
@@ -121,7 +126,7 @@ func rowFile(table func(*bpf.CgroupRoot) bpf.Table[row], path, program, doc stri
 		if reader == nil && root == nil {
 			return r.Render(program, r.File.As(form))
 		}
-		foreign := table(root)
+		foreign := table(root, reader.bootOffset())
 		if reader != nil {
 			foreign.Source = foreign.Source.Changed(reader.forRow)
 		}

@@ -49,7 +49,7 @@ var Target = bpf.Target{
 			{Path: "tasks/<pid>/comm", Doc: "as /proc/<pid>/comm", Program: "name_records", Format: names},
 			{Path: "tasks/<pid>/task/<tid>/comm", Doc: "as /proc/<pid>/task/<tid>/comm", Program: "name_records", Format: names},
 		},
-		partly(procFiles("stat", "stat_records", "a line each", statText(ofProcess("stat")), statText(ofThread("stat")), statText(ofProcess("stat")))),
+		statFiles(),
 		recordFiles("statm", numberedForm, appendStatm, numbered),
 		statusFiles(recordFiles("status", headedForm, appendStatus, headed), headed),
 		procFiles("cmdline", "cmdline_records", numberedForm+"; newline and backslash in it are octal-escaped, "+

@@ -47,8 +47,22 @@ struct cgroup_namespace {
 	struct css_set *root_cset;
 } KERNEL_TYPE;
 
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+} KERNEL_TYPE;
+
+struct timens_offsets {
+	struct timespec64 boottime;
+} KERNEL_TYPE;
+
+struct time_namespace {
+	struct timens_offsets offsets;
+} KERNEL_TYPE;
+
 struct nsproxy {
 	struct net *net_ns;
+	struct time_namespace *time_ns;
 	struct cgroup_namespace *cgroup_ns;
 } KERNEL_TYPE;
 

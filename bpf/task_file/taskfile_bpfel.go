@@ -46,6 +46,7 @@ type taskFileReader struct {
 	NativeNs     uint64
 	UserNs       uint64
 	Capabilities uint64
+	BootOffset   int64
 	PidLevel     uint32
 	NativeLevel  uint32
 	UserLevel    uint32

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/fs"
+	kernel "github.com/iterfs/iterfs/native"
 )
 
 func (m files) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
@@ -116,7 +117,7 @@ func (m *Mount) directoryAttr(k *task, out *fuse.Attr) {
 	}
 	*out = fuse.Attr{Ino: inode(nodeID(k.id, directory)), Mode: unix.S_IFDIR | 0o555, Nlink: links, Blksize: 1024}
 	out.Uid, out.Gid = k.uid, k.gid
-	began := m.nodes.boot.Add(time.Duration(k.start * tick))
+	began := m.nodes.boot.Add(time.Duration(k.start * kernel.Tick))
 	out.SetTimes(&began, &began, &began)
 }
 

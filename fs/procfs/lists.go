@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	kernel "github.com/iterfs/iterfs/native"
 )
 
 // A list is of the processes that there were at a time. Those who ask while one is
@@ -85,7 +87,7 @@ func (m *Mount) makeList(l *list) {
 	l.err = m.config.Source.Sweep(m.ctx, 0, nil, func(s *Process) { found = append(found, *s) })
 	m.mu.Lock()
 	for _, s := range found {
-		p := m.nodes.find(s.PID, s.Start/tick, s.UID, s.GID)
+		p := m.nodes.find(s.PID, kernel.StartTicks(s.Start), s.UID, s.GID)
 		p.listed = number
 		l.processes = append(l.processes, p)
 	}

@@ -17,9 +17,6 @@ import (
 // native is the native procfs, by a descriptor of its root.
 type native struct{ fd int }
 
-// tick is the unit of the times in stat, in ns.
-const tick = 1e9 / 100
-
 func (n native) open(dir int, name string, flags int) (int, error) {
 	return unix.Openat(dir, name, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 }
@@ -156,7 +153,7 @@ func (n native) visit(pid uint32, want Files, p *Process) error {
 		return err
 	}
 	files := p.Files
-	*p = Process{PID: pid, Start: start * tick, UID: st.Uid, GID: st.Gid}
+	*p = Process{PID: pid, Start: kernel.Start(start), UID: st.Uid, GID: st.Gid}
 	for f := range NumHot {
 		if !want.Has(f) {
 			continue

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sort"
 	"time"
+
+	kernel "github.com/iterfs/iterfs/native"
 )
 
 // A scan reads the files of one process after another. It is served from a window:
@@ -176,7 +178,7 @@ func (m *Mount) sweep(ctx context.Context, w *window, want Files) {
 			contents[f] = w.keep(s.Files[f])
 		}
 		m.mu.Lock()
-		p := m.nodes.find(s.PID, s.Start/tick, s.UID, s.GID)
+		p := m.nodes.find(s.PID, kernel.StartTicks(s.Start), s.UID, s.GID)
 		p.window = w
 		if w.first == 0 {
 			w.first = p.pid

@@ -79,6 +79,7 @@ var readerKinds = map[string]readerKind{
 	"net namespace":                        {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}},
 	"cgroup namespace":                     {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWCGROUP}},
 	"mount namespace":                      {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}},
+	"time namespace":                       {be: enterTimeNS},
 	"chrooted":                             {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}, be: chroot, tree: "/tree"},
 	"contained":                            {attr: syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}, be: contain, tree: "/tree"},
 	"in a folder":                          {be: enterFolder, prepare: furnishFolder, tree: "/tree"},

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tests
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/iterfs/iterfs/tests/need"
+	"github.com/iterfs/iterfs/tests/zoo"
+)
+
+// startOf is the start of a process, in ticks, by a line of stat.
+func startOf(stat string) string {
+	if _, fields := splitStat([]byte(stat)); len(fields) > 19 {
+		return fields[19]
+	}
+	return stat
+}
+
+// timeReader is a reader in a time namespace.
+func timeReader(t *testing.T, m *mount) *zoo.Reader {
+	t.Helper()
+	r := zoo.NewReader(t, "time namespace", m.dir)
+	if r == nil {
+		if _, err := os.Stat("/proc/self/ns/time"); err == nil && !olderThan(t, "6", "0") {
+			t.Fatal("no reader in a time namespace")
+		}
+		t.Skip("no time namespaces here, or before Linux 6.0, where no program gets into one that it makes")
+	}
+	return r
+}
+
+// The daemon's procfs can show other times since boot than those of a reader, and of the
+// kernel itself. Each reader has those of his own; the drop-in is the daemon's procfs.
+func TestDaemonInTimeNamespace(t *testing.T) {
+	need.Root(t)
+	m := &mount{dir: openDir(t), log: new(bytes.Buffer)}
+	m.cmd = exec.Command(binary, "mount", m.dir)
+	zoo.InTimeNS(m.cmd)
+	m.start(t)
+	r := timeReader(t, m) // of the daemon's offset
+	pid := strconv.Itoa(childrenOf(t, zoo.Herd(t, 1))[0])
+	readers := map[string]func(path string) (string, error){
+		"a reader in the initial time namespace": func(path string) (string, error) {
+			text, err := os.ReadFile(path)
+			return string(text), err
+		},
+		"a reader in a time namespace": func(path string) (string, error) { return r.Do("read", path) },
+	}
+	began := map[string]string{}
+	for who, read := range readers {
+		native, err := read("/proc/" + pid + "/stat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		began[who] = startOf(native)
+		for _, file := range []string{"stat", "task/" + pid + "/stat", "limits", "cmdline"} {
+			want, err := read("/proc/" + pid + "/" + file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := read(m.path("tasks/" + pid + "/" + file)); got != want || err != nil {
+				t.Errorf("%s of %s is\n%s%v, natively\n%s", file, who, got, err, want)
+			}
+		}
+		rows, err := read(m.path("tasks/table"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range table(t, rows) {
+			if ms := row["START_MS"]; row["PID"] == pid && ms[:len(ms)-1] != began[who] {
+				t.Errorf("START_MS of %s is %s, natively %s", who, row["START_MS"], began[who])
+			}
+		}
+		all, err := read(m.path("tasks/stat"))
+		if err != nil || !strings.Contains("\n"+all, "\n"+native) {
+			t.Errorf("tasks/stat of %s has no line\n%s%v", who, native, err)
+		}
+	}
+	if began["a reader in a time namespace"] == began["a reader in the initial time namespace"] {
+		t.Errorf("the namespaces are the same: %v", began)
+	}
+	for range 3 { // from a scan, too
+		names := list(t, m.path("proc"))
+		for _, name := range names {
+			os.ReadFile(m.path("proc/" + name + "/stat"))
+		}
+		if got := startOf(m.read(t, "proc/"+pid+"/stat")); got != began["a reader in a time namespace"] {
+			t.Errorf("in proc/ the process began at %s, natively %s", got, began["a reader in a time namespace"])
+		}
+		if _, err := os.Stat(m.path("proc/" + pid + "/task/" + pid)); err != nil {
+			t.Error(err)
+		}
+	}
+}
