@@ -170,7 +170,8 @@ func TestLeftInProc(t *testing.T) {
 	if _, errs, status := iterfs(t, "umount", "--lazy", dir); status != 0 {
 		t.Fatal(errs)
 	}
-	if text, err := os.ReadFile("uptime"); !errors.Is(err, unix.ENODEV) {
+	// The page cache of Linux 7 has no other error than EIO.
+	if text, err := os.ReadFile("uptime"); !errors.Is(err, unix.ENODEV) && (!errors.Is(err, unix.EIO) || olderThan(t, "7", "0")) {
 		t.Errorf("uptime is %q, %v", text, err)
 	}
 	if text, err := os.ReadFile("self/limits"); !errors.Is(err, unix.ENOENT) {

@@ -23,8 +23,7 @@ func init() {
 	}
 }
 
-// InTimeNS makes a program be run in a time namespace of its own. Before Linux 6.0 it
-// stays in the one that it was in.
+// InTimeNS makes a program be run in a time namespace of its own, from Linux 6.3 on.
 func InTimeNS(cmd *exec.Cmd) {
 	cmd.Args = append([]string{"timed", cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = "/proc/self/exe"
@@ -45,8 +44,18 @@ func enterTimeNS() {
 	}
 }
 
-// execInTimeNS does so in a new namespace, which only another program gets into.
+// execInTimeNS does so in a new namespace, which another program gets into: before Linux
+// 6.3 none does.
 func execInTimeNS(path string, args []string) error {
+	var u unix.Utsname
+	var major, minor int
+	if err := unix.Uname(&u); err != nil {
+		return err
+	}
+	fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	if major < 6 || major == 6 && minor < 3 {
+		return unix.EINVAL
+	}
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWTIME); err != nil {
 		return err
