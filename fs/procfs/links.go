@@ -76,6 +76,24 @@ func (m *Mount) readText(c fuse.Caller, kind uint64, dir int) (text []byte, err 
 	return text, err
 }
 
+// takesThread reports whether to read such a link for a caller takes a thread: with other
+// rights, or in another root directory, which may be in a filesystem that lets who comes
+// there wait.
+func (m *Mount) takesThread(c fuse.Caller) bool {
+	if m.config.Root != nil {
+		root, err := m.config.Root(c.Pid)
+		if err != nil || root != nil {
+			root.Close()
+			return true
+		}
+	}
+	if !m.config.AllowOther {
+		return false
+	}
+	all, err := rights.All(rights.Task{UID: c.Uid, GID: c.Gid, TID: c.Pid})
+	return err != nil || !all
+}
+
 // lookupCaller finds the link to the process or thread that asks.
 func (m *Mount) lookupCaller(tid uint32, index uint64, out *fuse.EntryOut) error {
 	owner := uint64(tid)

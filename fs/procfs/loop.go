@@ -74,7 +74,7 @@ func (m *Mount) dispatch(in, out []byte) {
 	case h.NodeId == rootID && (h.Opcode == opReadDir || h.Opcode == opReadDirPlus):
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers+int((*fuse.ReadIn)(unsafe.Pointer(&in[0])).Size))) })
-	case (h.Opcode == opLookup || h.Opcode == opGetAttr) && m.awaits(h.NodeId), entersRoot(h, in):
+	case (h.Opcode == opLookup || h.Opcode == opGetAttr) && m.awaits(h.NodeId), readsText(h, in) && m.takesThread(h.Caller):
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers)) })
 	default:
@@ -82,9 +82,9 @@ func (m *Mount) dispatch(in, out []byte) {
 	}
 }
 
-// entersRoot reports whether to answer a request is to go to its reader's root directory,
-// which may be in a filesystem that lets who comes there wait.
-func entersRoot(h *fuse.InHeader, in []byte) bool {
+// readsText reports whether a request may be for the text of a link that depends on the
+// reader.
+func readsText(h *fuse.InHeader, in []byte) bool {
 	switch h.Opcode {
 	case opLookup:
 		_, is := textIndex(string(bytes.TrimRight(in[inHeader:], "\x00")))
