@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"sync"
 
 	"github.com/iterfs/iterfs/bpf"
 	"github.com/iterfs/iterfs/fs"
@@ -41,15 +40,16 @@ func (s *system) opener(r fs.Request) bpf.Reader {
 		}
 		return identity, err
 	})
-	holdNetNS := sync.OnceValue(func() (err error) {
+	netNS := once(func(context.Context) (ns *os.File, err error) {
 		o.netNS, err = reader.NetNS()
-		return err
+		return o.netNS, err
 	})
 	o.NetNS = func() (*os.File, error) {
-		if err := holdNetNS(); err != nil {
+		ns, err := netNS(context.Background())
+		if err != nil {
 			return nil, err
 		}
-		return bpf.Dup(o.netNS)
+		return bpf.Dup(ns)
 	}
 	r.Opened.Kept = o
 	return o.Reader

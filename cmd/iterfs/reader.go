@@ -31,15 +31,23 @@ func (s *system) reader(c fs.Caller) bpf.Reader {
 	return r
 }
 
-// once returns a function that calls f when it is first called, and then repeats what
-// that returned.
+// once returns a function that calls f until that succeeds, and then repeats the answer. A
+// failure may be that of one request, which was interrupted.
 func once[T any](f func(context.Context) (T, error)) func(context.Context) (T, error) {
-	var done sync.Once
+	var mu sync.Mutex
+	var known bool
 	var value T
-	var err error
 	return func(ctx context.Context) (T, error) {
-		done.Do(func() { value, err = f(ctx) })
-		return value, err
+		mu.Lock()
+		defer mu.Unlock()
+		if known {
+			return value, nil
+		}
+		found, err := f(ctx)
+		if err == nil {
+			value, known = found, true
+		}
+		return found, err
 	}
 }
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +21,25 @@ import (
 func TestMain(m *testing.M) {
 	zoo.Init() // an animal does not return
 	os.Exit(zoo.Run(m))
+}
+
+// What is found out once is not what went wrong once.
+func TestOnce(t *testing.T) {
+	calls := 0
+	f := once(func(context.Context) (int, error) {
+		if calls++; calls == 1 {
+			return 0, unix.EINTR
+		}
+		return calls, nil
+	})
+	if _, err := f(t.Context()); err != unix.EINTR {
+		t.Errorf("the first call returns %v", err)
+	}
+	for range 2 {
+		if n, err := f(t.Context()); n != 2 || err != nil {
+			t.Errorf("a later call returns %d, %v", n, err)
+		}
+	}
 }
 
 func newTestSystem(t *testing.T) *system {
