@@ -217,7 +217,10 @@ func TestProcEveryColumnOfPs(t *testing.T) {
 	}
 	var columns []string
 	for line := range strings.Lines(string(list)) {
-		columns = append(columns, strings.Fields(line)[0])
+		// These two depend on who else has the same pages: on ps itself, and how it is run.
+		if column := strings.Fields(line)[0]; column != "pss" && column != "uss" {
+			columns = append(columns, column)
+		}
 	}
 	if len(columns) < 100 {
 		t.Errorf("ps has only the columns %q", columns)
