@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
@@ -19,21 +20,29 @@ import (
 var root, rootErr = openRoot()
 
 // openRoot opens /proc, or makes a procfs that is mounted nowhere where /proc is
-// something else: an iterfs, or what is left of one.
+// something else: an iterfs, or what is left of one; or the procfs of another pid
+// namespace, where this process is not, or has another number.
 func openRoot() (int, error) {
 	fd, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
 	var fs unix.Statfs_t
-	if unix.Fstatfs(fd, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC {
+	if unix.Fstatfs(fd, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC && isOwn(fd) {
 		return fd, nil
 	}
 	unix.Close(fd)
 	if fd, err = Mount(nil); err != nil {
-		return -1, fmt.Errorf("no procfs is mounted there, and none can be made: %w", err)
+		return -1, fmt.Errorf("no procfs of this pid namespace is mounted there, and none can be made: %w", err)
 	}
 	return fd, nil
+}
+
+// isOwn reports whether the root of a procfs is that of this process's pid namespace.
+func isOwn(root int) bool {
+	var text [16]byte
+	n, err := unix.Readlinkat(root, "self", text[:])
+	return err == nil && string(text[:n]) == strconv.Itoa(os.Getpid())
 }
 
 // Mount makes a new procfs of this process's pid namespace, with options as
