@@ -19,20 +19,19 @@ import (
 // root is open with O_PATH, as long as the process lives.
 var root, rootErr = openRoot()
 
-// openRoot opens /proc, or makes a procfs that is mounted nowhere where /proc is
-// something else: an iterfs, or what is left of one; or the procfs of another pid
-// namespace, where this process is not, or has another number.
+// openRoot opens /proc, or makes a procfs that is mounted nowhere where there is none, or
+// /proc is something else: an iterfs, or what is left of one; or the procfs of another
+// pid namespace, where this process is not, or has another number.
 func openRoot() (int, error) {
-	fd, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if fd, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+		var fs unix.Statfs_t
+		if unix.Fstatfs(fd, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC && isOwn(fd) {
+			return fd, nil
+		}
+		unix.Close(fd)
+	}
+	fd, err := Mount(nil)
 	if err != nil {
-		return -1, err
-	}
-	var fs unix.Statfs_t
-	if unix.Fstatfs(fd, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC && isOwn(fd) {
-		return fd, nil
-	}
-	unix.Close(fd)
-	if fd, err = Mount(nil); err != nil {
 		return -1, fmt.Errorf("no procfs of this pid namespace is mounted there, and none can be made: %w", err)
 	}
 	return fd, nil

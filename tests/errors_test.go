@@ -103,6 +103,26 @@ func TestNotRoot(t *testing.T) {
 	}
 }
 
+// Root of a user namespace may mount, and load no program.
+func TestRootOfUserNamespace(t *testing.T) {
+	need.Root(t)
+	dir := t.TempDir()
+	own := []syscall.SysProcIDMap{{Size: 1}}
+	run := func(args ...string) (out, errs string, status int) {
+		cmd := exec.Command(binary, args...)
+		cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, UidMappings: own, GidMappings: own}
+		return output(t, cmd)
+	}
+	for _, args := range [][]string{{"mount", dir}, {"mount", "--daemon", dir}, {"cat", "tasks/stat"}, {"ls"}} {
+		if out, errs, status := run(args...); status != 1 || out != "" || !oneLine(errs, "user namespace", "outside") {
+			t.Errorf("%q as root of a user namespace: status %d, %q, %q", args, status, out, errs)
+		}
+	}
+	if out, _, status := run("doctor"); status != 1 || !strings.Contains(out, "FAIL    capabilities") {
+		t.Errorf("doctor as root of a user namespace: status %d, %q", status, out)
+	}
+}
+
 func TestDoctor(t *testing.T) {
 	need.Root(t)
 	out, errs, status := iterfs(t, "doctor")

@@ -5,12 +5,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/fs"
 	"github.com/iterfs/iterfs/loader"
+	"github.com/iterfs/iterfs/native"
 )
 
 func doctorCommand() *cobra.Command {
@@ -63,8 +66,27 @@ func needCapability(capability int, name string) error {
 		return fmt.Errorf("read this process's capabilities: %w", err)
 	}
 	has := func(c int) bool { return sets[c/32].Effective&(1<<(c%32)) != 0 }
-	if has(capability) || has(unix.CAP_SYS_ADMIN) {
-		return nil
+	if !has(capability) && !has(unix.CAP_SYS_ADMIN) {
+		return fmt.Errorf("this needs root (%s): run it with sudo", name)
 	}
-	return fmt.Errorf("this needs root (%s): run it with sudo", name)
+	return needInitialUserNS()
+}
+
+// initialUserNS is the namespace in which capabilities are over the whole machine.
+const initialUserNS = 4026531837 // PROC_USER_INIT_INO
+
+// needInitialUserNS fails, with the remedy, where this process's capabilities are over a
+// user namespace: they let it mount, and load no program.
+func needInitialUserNS() error {
+	is, err := native.Stat("self/ns/user")
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // a kernel without user namespaces
+	}
+	if err != nil {
+		return fmt.Errorf("find this process's user namespace: %w", err)
+	}
+	if is.Sys().(*syscall.Stat_t).Ino != initialUserNS {
+		return errors.New("this needs root of the machine, and here root is that of a user namespace: run it outside of it")
+	}
+	return nil
 }
