@@ -91,3 +91,20 @@ func TestDaemonInTimeNamespace(t *testing.T) {
 		}
 	}
 }
+
+// With ns=mount times are those of the daemon's namespace, whoever reads.
+func TestTimesOfMount(t *testing.T) {
+	m := newSharedMount(t, "-o", "ns=mount")
+	r := zoo.NewReader(t, "time namespace", m.dir)
+	if r == nil {
+		t.Skip("no reader in a time namespace, as the log says; TestDaemonInTimeNamespace tells whether there has to be one")
+	}
+	pid := strconv.Itoa(childrenOf(t, zoo.Herd(t, 1))[0])
+	want := startOf(readFile(t, "/proc/"+pid+"/stat"))
+	if other := startOf(readAs(t, r, "/proc/"+pid+"/stat")); other == want {
+		t.Fatalf("the namespaces are the same: %s", other)
+	}
+	if got := startOf(readAs(t, r, m.path("tasks/"+pid+"/stat"))); got != want {
+		t.Errorf("the process began at %s, for the daemon at %s", got, want)
+	}
+}

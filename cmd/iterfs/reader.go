@@ -102,7 +102,7 @@ func (s *system) identify(ctx context.Context, c fs.Caller) (*bpf.Identity, erro
 		}
 		identity.PIDNS, identity.PIDLevel = own.PIDNS, own.PIDLevel
 		identity.NativeNS, identity.NativeLevel = own.NativeNS, own.NativeLevel
-		identity.CgroupNS = own.CgroupNS
+		identity.CgroupNS, identity.BootOffset = own.CgroupNS, own.BootOffset
 	}
 	if s.view.HidePID == bpf.ShowPtraceable || s.view.HidePID != bpf.HideNothing && !inGroup(c, identity, s.view.GID) {
 		identity.Hide = uint32(s.view.HidePID)
