@@ -11,32 +11,23 @@ import (
 	"github.com/iterfs/iterfs/bpf"
 )
 
-// A foreigner is a reader of another user or pid namespace than the daemon's, or of a time
-// namespace that is not the initial one.
+// A foreigner is a reader of another user or pid namespace than the daemon's.
 type foreigner struct {
 	ids    *bpf.IDs
-	levels int   // of pid namespaces, from the daemon's down to the reader's
-	offset int64 // ns that its time namespace adds to times since boot
+	levels int // of pid namespaces, from the daemon's down to the reader's
 }
 
-// foreignerOf is the reader of a request; nil for all others.
+// foreignerOf is the reader of a request; nil for one of the daemon's namespaces.
 func foreignerOf(r bpf.Request) (*foreigner, error) {
 	identity, err := r.Reader.Identify(context.Background())
 	if err != nil {
 		return nil, err
 	}
 	ids, err := r.Reader.IDs(context.Background())
-	if err != nil || ids == nil && identity.IsNative() && identity.BootOffset == 0 {
+	if err != nil || ids == nil && identity.IsNative() {
 		return nil, err
 	}
-	return &foreigner{ids, int(identity.PIDLevel) - int(identity.NativeLevel), identity.BootOffset}, nil
-}
-
-func (f *foreigner) bootOffset() int64 {
-	if f == nil {
-		return 0
-	}
-	return f.offset
+	return &foreigner{ids, int(identity.PIDLevel) - int(identity.NativeLevel)}, nil
 }
 
 // forStatus puts the reader's numbers of users and groups into a record.

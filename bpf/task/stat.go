@@ -10,10 +10,6 @@ import (
 	"github.com/iterfs/iterfs/native"
 )
 
-const (
-	nsPerTick = 1e9 / 100 // USER_HZ
-)
-
 var pageSize = uint64(os.Getpagesize())
 
 // appendStat appends a line of /proc/<pid>/stat, as do_task_stat() of
@@ -37,7 +33,7 @@ func appendStat(dst []byte, e entry[taskStatRecord], offset int64) ([]byte, bool
 		dst = bpf.AppendSignedField(dst, v)
 	}
 	for _, v := range [...]uint64{uint64(t.Flags), t.MinFlt, t.CminFlt, t.MajFlt, t.CmajFlt,
-		utime / nsPerTick, stime / nsPerTick, t.Cutime / nsPerTick, t.Cstime / nsPerTick} {
+		utime / native.Tick, stime / native.Tick, t.Cutime / native.Tick, t.Cstime / native.Tick} {
 		dst = bpf.AppendField(dst, v)
 	}
 	dst = bpf.AppendSignedField(dst, int64(t.Prio)-100)
@@ -51,7 +47,7 @@ func appendStat(dst []byte, e entry[taskStatRecord], offset int64) ([]byte, bool
 	}
 	dst = bpf.AppendSignedField(dst, int64(t.ExitSignal))
 	for _, v := range [...]uint64{uint64(t.Cpu), uint64(t.RtPriority), uint64(t.Policy),
-		t.Blkio / nsPerTick, t.Gtime / nsPerTick, t.Cgtime / nsPerTick,
+		t.Blkio / native.Tick, t.Gtime / native.Tick, t.Cgtime / native.Tick,
 		m.StartData, m.EndData, m.StartBrk, m.ArgStart, m.ArgEnd, m.EnvStart, m.EnvEnd} {
 		dst = bpf.AppendField(dst, v)
 	}

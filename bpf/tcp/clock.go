@@ -2,9 +2,11 @@
 
 package tcp
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
 
-const nsPerTick = 1e9 / 100 // USER_HZ
+	"github.com/iterfs/iterfs/native"
+)
 
 // nsPerJiffy is TICK_NSEC, the resolution of the kernel's coarse clocks.
 var nsPerJiffy = func() uint64 {
@@ -16,4 +18,4 @@ var nsPerJiffy = func() uint64 {
 }()
 
 // clockTicks is jiffies_to_clock_t() of kernel/time/time.c.
-func clockTicks(jiffies uint32) uint64 { return uint64(jiffies) * nsPerJiffy / nsPerTick }
+func clockTicks(jiffies uint32) uint64 { return uint64(jiffies) * nsPerJiffy / native.Tick }
