@@ -4,6 +4,7 @@ package task
 
 import (
 	"bytes"
+	"context"
 	"strconv"
 
 	"github.com/iterfs/iterfs/bpf"
@@ -26,28 +27,28 @@ func hideAddresses(r *taskStatRecord) {
 
 // statFiles are those of stat.
 func statFiles() []bpf.File {
-	texts := func(offset int64) (one, thread text[taskStatRecord]) {
-		return statText(ofProcess("stat"), offset), statText(ofThread("stat"), offset)
-	}
-	one, thread := texts(0)
-	files := partly(procFiles("stat", "stat_records", "a line each", one, thread, one))
-	for i := range files {
+	all, one, thread := ofProcess("stat"), ofProcess("stat"), ofThread("stat")
+	files := partly(procFiles("stat", "stat_records", "a line each", statText(one, 0), statText(thread, 0), statText(all, 0)))
+	for i, name := range []nativeFile{all, one, thread} {
 		files[i].Open = func(r bpf.Request, _ bpf.Form) (bpf.Content, error) {
-			f, err := foreignerOf(r)
+			offset, err := bootOffset(r)
 			if err != nil {
 				return nil, err
 			}
-			if f.bootOffset() == 0 {
-				return r.Render(r.File.Program, r.File.Format)
-			}
-			one, thread := texts(f.bootOffset())
-			if r.File.Path == files[2].Path {
-				one = thread
-			}
-			return r.Render(r.File.Program, source[taskStatRecord]().Texts(one))
+			return r.Render(r.File.Program, source[taskStatRecord]().Texts(statText(name, offset)))
 		}
 	}
 	return files
+}
+
+// bootOffset is what the time namespace of a request's reader adds to times since boot, in
+// ns.
+func bootOffset(r bpf.Request) (int64, error) {
+	identity, err := r.Reader.Identify(context.Background())
+	if err != nil {
+		return 0, err
+	}
+	return identity.BootOffset, nil
 }
 
 // statText is the text of stat for readers whose time namespace has an offset. Where it is

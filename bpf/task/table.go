@@ -115,6 +115,10 @@ func rowFile(table func(*bpf.CgroupRoot, int64) bpf.Table[row], path, program, d
 		if err != nil {
 			return nil, err
 		}
+		offset, err := bootOffset(r)
+		if err != nil {
+			return nil, err
+		}
 		roots, err := r.Reader.CgroupRoots(context.Background())
 		if err != nil {
 			return nil, err
@@ -123,10 +127,10 @@ func rowFile(table func(*bpf.CgroupRoot, int64) bpf.Table[row], path, program, d
 		if err != nil {
 			return nil, err
 		}
-		if reader == nil && root == nil {
+		if reader == nil && root == nil && offset == 0 {
 			return r.Render(program, r.File.As(form))
 		}
-		foreign := table(root, reader.bootOffset())
+		foreign := table(root, offset)
 		if reader != nil {
 			foreign.Source = foreign.Source.Changed(reader.forRow)
 		}
