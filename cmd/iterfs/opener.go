@@ -23,13 +23,16 @@ type opener struct {
 	netNS      *os.File
 }
 
-// opener is the reader who opened the request's file.
-func (s *system) opener(r fs.Request) bpf.Reader {
+// opener is the reader who opened the request's file. After a rewind the paths of cgroups
+// begin for him where they do for who has rewound it.
+func (s *system) opener(ctx context.Context, r fs.Request) bpf.Reader {
 	if r.Opened == nil {
 		return s.reader(r.Caller)
 	}
 	if kept, ok := r.Opened.Kept.(*opener); ok {
-		return kept.Reader
+		reader := kept.Reader
+		reader.CgroupRoots = s.reader(begins(ctx, r.Caller)).CgroupRoots
+		return reader
 	}
 	reader := s.reader(r.Caller)
 	o := &opener{Reader: reader}

@@ -42,7 +42,7 @@ func (s *system) pinnedEntry() fs.Entry {
 		},
 		Open: func(ctx context.Context, r fs.Request) (fs.Stream, error) {
 			return s.belowRoot(ctx, r.Caller, func(root *native.RootDir) (fs.Stream, error) {
-				stream, err := openPinned(pinnedPath(r), s.opener(r), root)
+				stream, err := openPinned(pinnedPath(r), s.opener(ctx, r), root)
 				if err != nil {
 					return nil, fs.Told(err)
 				}

@@ -48,7 +48,7 @@ func (s *system) run(ctx context.Context, p *place, r fs.Request) (fs.Stream, er
 			defer release.Close()
 		}
 	}
-	ns, err := s.opener(r).NetNS()
+	ns, err := s.opener(ctx, r).NetNS()
 	if err != nil {
 		return nil, err
 	}

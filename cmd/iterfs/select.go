@@ -89,7 +89,7 @@ func (s *selection) file(path string) fs.Entry {
 			names[i] = o.Name
 		}
 		text, form := queryOf(path, names)
-		reader := s.opener(r)
+		reader := s.opener(ctx, r)
 		var err error
 		if text.Numbers, err = numbersOf(ctx, reader); err != nil {
 			return nil, err

@@ -113,12 +113,11 @@ func (s *system) generated(appendTo func(*system, []byte) []byte) func(context.C
 func (s *system) open(t *bpf.Target, f *bpf.File, form bpf.Form) func(context.Context, fs.Request) (fs.Stream, error) {
 	narrow, ofProcess := s.narrowing(f.Path), strings.HasPrefix(f.Path, "tasks/<pid>/")
 	return func(ctx context.Context, r fs.Request) (fs.Stream, error) {
-		request := bpf.Request{System: s, Target: t, File: f, Reader: s.opener(r), Object: key(r)}
+		request := bpf.Request{System: s, Target: t, File: f, Reader: s.opener(ctx, r), Object: key(r)}
 		if request.Object != nil && narrow != nil {
 			request.Params = narrow(request.Object.ID)
 		}
 		request.Params.Reader = request.Reader.Identify
-		request.Reader.CgroupRoots = s.reader(begins(ctx, r.Caller)).CgroupRoots
 		if ofProcess {
 			if err := s.mayEnter(request.Reader, *request.Object); err != nil {
 				return nil, err
