@@ -96,26 +96,12 @@ func TestFilesOutliveTheirOpener(t *testing.T) {
 					t.Errorf("%s is\n%s, natively\n%s", name, got, want)
 				}
 			}
-			row := map[string]string{}
-			for _, r := range table(t, rewound(t, rows)) {
-				if r["PID"] == pid {
-					row = r
-				}
-			}
-			want := map[string]string{}
-			for line := range strings.Lines(rewound(t, files["status"][1]) + rewound(t, files["cgroup"][1])) {
-				switch f := strings.Fields(line); {
-				case f[0] == "Uid:":
-					want["UID"] = f[2]
-				case f[0] == "Gid:":
-					want["GID"] = f[2]
-				case strings.HasPrefix(line, "0::"):
-					want["CGROUP"] = strings.TrimSpace(line[3:])
-				}
-			}
-			for column, value := range want {
-				if row[column] != value {
-					t.Errorf("%s in tasks/table is %s, natively %s", column, row[column], value)
+			row, want := rowOf(t, rewound(t, rows), pid), cellsOf(rewound(t, files["stat"][1]), rewound(t, files["status"][1]))
+			_, cgroup, _ := strings.Cut(rewound(t, files["cgroup"][1]), "0::")
+			want["CGROUP"] = strings.TrimSpace(cgroup)
+			for _, column := range []string{"UID", "GID", "CGROUP"} {
+				if row[column] != want[column] {
+					t.Errorf("%s in tasks/table is %s, natively %s", column, row[column], want[column])
 				}
 			}
 		})

@@ -158,6 +158,17 @@ func kernelHas(t testing.TB, name string) bool {
 	return !errors.Is(err, btf.ErrNotFound)
 }
 
+// rowOf is the row of a process in the text of a table; nil where there is none.
+func rowOf(t testing.TB, text, pid string) map[string]string {
+	t.Helper()
+	for _, row := range table(t, text) {
+		if row["PID"] == pid {
+			return row
+		}
+	}
+	return nil
+}
+
 // olderThan reports whether the running kernel is of a release before.
 func olderThan(t testing.TB, major, minor string) bool {
 	t.Helper()

@@ -104,9 +104,16 @@ type mount struct {
 
 func newMount(t testing.TB, options ...string) *mount {
 	t.Helper()
+	return newMountAs(t, func(*exec.Cmd) {}, options...)
+}
+
+// newMountAs is one of a daemon that is started in a way of its own.
+func newMountAs(t testing.TB, change func(daemon *exec.Cmd), options ...string) *mount {
+	t.Helper()
 	need.Root(t)
 	m := &mount{dir: openDir(t), log: new(bytes.Buffer)}
 	m.cmd = exec.Command(binary, append([]string{"mount", m.dir}, options...)...)
+	change(m.cmd)
 	m.start(t)
 	return m
 }

@@ -3,7 +3,6 @@
 package tests
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,10 +38,7 @@ kill $idle
 // own, by their numbers there.
 func TestDaemonInPIDNamespace(t *testing.T) {
 	need.Root(t)
-	m := &mount{dir: openDir(t), log: new(bytes.Buffer)}
-	m.cmd = exec.Command(binary, "mount", m.dir)
-	m.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
-	m.start(t)
+	m := newMountAs(t, func(daemon *exec.Cmd) { daemon.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID} })
 	err := thread.Do(func() error { // whose children are in the namespace
 		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/pid", m.cmd.Process.Pid))
 		if err != nil {

@@ -3,9 +3,7 @@
 package tests
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,14 +12,6 @@ import (
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
-// startOf is the start of a process, in ticks, by a line of stat.
-func startOf(stat string) string {
-	if _, fields := splitStat([]byte(stat)); len(fields) > 19 {
-		return fields[19]
-	}
-	return stat
-}
-
 // The daemon's procfs can show other times since boot than those of a reader, and of the
 // kernel itself. Each reader has those of his own; the drop-in is the daemon's procfs.
 func TestDaemonInTimeNamespace(t *testing.T) {
@@ -29,10 +19,7 @@ func TestDaemonInTimeNamespace(t *testing.T) {
 	if _, err := os.Stat("/proc/self/ns/time"); err != nil || olderThan(t, "6", "3") {
 		t.Skip("no time namespaces here, or before Linux 6.3, where no program gets into one that it makes")
 	}
-	m := &mount{dir: openDir(t), log: new(bytes.Buffer)}
-	m.cmd = exec.Command(binary, "mount", m.dir)
-	zoo.InTimeNS(m.cmd)
-	m.start(t)
+	m := newMountAs(t, zoo.InTimeNS)
 	r := zoo.NewReader(t, "time namespace", m.dir) // with the daemon's offset
 	if r == nil {
 		t.Fatal("no reader in a time namespace")
@@ -51,7 +38,7 @@ func TestDaemonInTimeNamespace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		began[who] = startOf(native)
+		began[who] = zoo.StartOf(native)
 		for _, file := range []string{"stat", "task/" + pid + "/stat", "limits", "cmdline"} {
 			want, err := read("/proc/" + pid + "/" + file)
 			if err != nil {
@@ -65,10 +52,8 @@ func TestDaemonInTimeNamespace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, row := range table(t, rows) {
-			if ms := row["START_MS"]; row["PID"] == pid && ms[:len(ms)-1] != began[who] {
-				t.Errorf("START_MS of %s is %s, natively %s", who, row["START_MS"], began[who])
-			}
+		if ms := rowOf(t, rows, pid)["START_MS"]; len(ms) < 2 || ms[:len(ms)-1] != began[who] {
+			t.Errorf("START_MS of %s is %s, natively %s", who, ms, began[who])
 		}
 		all, err := read(m.path("tasks/stat"))
 		if err != nil || !strings.Contains("\n"+all, "\n"+native) {
@@ -83,7 +68,7 @@ func TestDaemonInTimeNamespace(t *testing.T) {
 		for _, name := range names {
 			os.ReadFile(m.path("proc/" + name + "/stat"))
 		}
-		if got := startOf(m.read(t, "proc/"+pid+"/stat")); got != began["a reader in a time namespace"] {
+		if got := zoo.StartOf(m.read(t, "proc/"+pid+"/stat")); got != began["a reader in a time namespace"] {
 			t.Errorf("in proc/ the process began at %s, natively %s", got, began["a reader in a time namespace"])
 		}
 		if _, err := os.Stat(m.path("proc/" + pid + "/task/" + pid)); err != nil {
@@ -100,11 +85,11 @@ func TestTimesOfMount(t *testing.T) {
 		t.Skip("no reader in a time namespace, as the log says; TestDaemonInTimeNamespace tells whether there has to be one")
 	}
 	pid := strconv.Itoa(childrenOf(t, zoo.Herd(t, 1))[0])
-	want := startOf(readFile(t, "/proc/"+pid+"/stat"))
-	if other := startOf(readAs(t, r, "/proc/"+pid+"/stat")); other == want {
+	want := zoo.StartOf(readFile(t, "/proc/"+pid+"/stat"))
+	if other := zoo.StartOf(readAs(t, r, "/proc/"+pid+"/stat")); other == want {
 		t.Fatalf("the namespaces are the same: %s", other)
 	}
-	if got := startOf(readAs(t, r, m.path("tasks/"+pid+"/stat"))); got != want {
+	if got := zoo.StartOf(readAs(t, r, m.path("tasks/"+pid+"/stat"))); got != want {
 		t.Errorf("the process began at %s, for the daemon at %s", got, want)
 	}
 }

@@ -189,11 +189,11 @@ func (r *Reader) NumberOf(t testing.TB, pid int) string {
 		t.Fatal(err)
 	}
 	inner, err := r.Do("read", fmt.Sprintf("/proc/%s/stat", numbers[r.Level]))
-	if err != nil || startOf(inner) != startOf(string(stat)) {
+	if err != nil || StartOf(inner) != StartOf(string(stat)) {
 		return "" // it is in another one of that level
 	}
 	return numbers[r.Level]
 }
 
-// startOf is when a process began, by its stat.
-func startOf(stat string) string { return strings.Fields(stat[strings.LastIndexByte(stat, ')'):])[20] }
+// StartOf is when a process began, in ticks, by its stat.
+func StartOf(stat string) string { return strings.Fields(stat[strings.LastIndexByte(stat, ')'):])[20] }
