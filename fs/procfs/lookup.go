@@ -35,7 +35,7 @@ func (m files) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fus
 	k, index := m.task(h.NodeId)
 	switch {
 	case k != nil && index == directory:
-		return errno(m.lookupFile(h, k, name, out))
+		return errno(m.lookupFile(k, name, out))
 	case k != nil && index == threads:
 		return errno(m.lookupThread(k.process, name, out))
 	}
@@ -83,7 +83,7 @@ func (m *Mount) entry(k *task, asof time.Time, out *fuse.EntryOut) {
 	out.SetAttrTimeout(forever) // another owner is another directory
 }
 
-func (m *Mount) lookupFile(h *fuse.InHeader, k *task, name string, out *fuse.EntryOut) error {
+func (m *Mount) lookupFile(k *task, name string, out *fuse.EntryOut) error {
 	dir, _, err := m.open(k)
 	if err != nil {
 		return unix.ENOENT
@@ -99,10 +99,6 @@ func (m *Mount) lookupFile(h *fuse.InHeader, k *task, name string, out *fuse.Ent
 	}
 	index := m.fileIndex(k, name)
 	out.SetEntryTimeout(forever)
-	if index >= firstText {
-		index = m.lookupText(h.Caller, k, index, dir)
-		out.SetEntryTimeout(0)
-	}
 	valid, err := m.attributes(k, index, dir, &st, &out.Attr)
 	if err != nil {
 		return unix.ENOENT

@@ -3,7 +3,6 @@
 package procfs
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 	"unsafe"
@@ -74,26 +73,14 @@ func (m *Mount) dispatch(in, out []byte) {
 	case h.NodeId == rootID && (h.Opcode == opReadDir || h.Opcode == opReadDirPlus):
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers+int((*fuse.ReadIn)(unsafe.Pointer(&in[0])).Size))) })
-	case (h.Opcode == opLookup || h.Opcode == opGetAttr) && m.awaits(h.NodeId), readsText(h, in) && m.takesThread(h.Caller):
+	case readsText(h, in):
+		m.answerText(in, out)
+	case (h.Opcode == opLookup || h.Opcode == opGetAttr) && m.awaits(h.NodeId):
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers)) })
 	default:
 		m.answer(in, out)
 	}
-}
-
-// readsText reports whether a request may be for the text of a link that depends on the
-// reader.
-func readsText(h *fuse.InHeader, in []byte) bool {
-	switch h.Opcode {
-	case opLookup:
-		_, is := textIndex(string(bytes.TrimRight(in[inHeader:], "\x00")))
-		return is
-	case opReadlink:
-		_, index := split(h.NodeId)
-		return index >= firstText
-	}
-	return false
 }
 
 // work runs what the loop should not wait for, and what end waits for.
