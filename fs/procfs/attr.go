@@ -39,17 +39,16 @@ func (m *Mount) getAttr(id uint64, out *fuse.Attr) (valid time.Duration, err err
 			return valid, nil
 		}
 	}
-	dir, st, err := m.open(k)
 	if index == directory {
 		m.directoryAttr(k, out)
-		if err != nil {
-			out.Uid, out.Gid = 0, 0 // as of the directory of a process that has ended
-			return 0, nil
+		st, err := m.look(k)
+		if err != nil { // as of the directory of a process that has ended
+			st.Uid, st.Gid = 0, 0
 		}
-		unix.Close(dir)
 		out.Uid, out.Gid = st.Uid, st.Gid
 		return 0, nil
 	}
+	dir, st, err := m.open(k)
 	if err != nil {
 		return 0, err
 	}

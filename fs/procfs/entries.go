@@ -25,7 +25,9 @@ func (m *Mount) entries(cancel <-chan struct{}, l *listing, in *fuse.ReadIn) err
 		if opened && time.Since(l.asof) < linger {
 			return nil // as OPENDIR has found them
 		}
-		return m.listThreads(l, k.process)
+		err := m.listThreads(l, k.process)
+		m.listedAgain(l, k.process)
+		return err
 	}
 	l.entries, l.processes = nil, nil
 	if k != nil {

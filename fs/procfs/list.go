@@ -23,6 +23,8 @@ type listing struct {
 	threads   []*task // that the entries are
 	scan      bool    // it has listed processes
 	opened    bool    // since it has been opened it has not been read
+	cached    bool    // the kernel keeps what it reads of it,
+	kept      uint64  // and may answer from that of this node, if it is not 0
 }
 
 func (m files) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
@@ -37,17 +39,18 @@ func (m files) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 			return errno(err)
 		}
 	default:
-		dir, _, err := m.open(k)
-		if err != nil {
+		if _, err := m.look(k); err != nil {
 			return fuse.ENOENT
 		}
-		unix.Close(dir)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.handles++
 	out.Fh = m.handles
 	m.dirs[out.Fh] = l
+	if k != nil && index == threads {
+		out.OpenFlags = m.keep(l, k.process)
+	}
 	return 0
 }
 

@@ -80,6 +80,9 @@ func (m *Mount) entry(k *task, asof time.Time, out *fuse.EntryOut) {
 	out.NodeId, out.Generation = nodeID(k.id, directory), generation
 	m.directoryAttr(k, &out.Attr)
 	out.SetEntryTimeout(max(m.config.Freshness-time.Since(asof)-slack, 0))
+	if k.leads() {
+		out.SetEntryTimeout(forever) // it is there as long as the process
+	}
 	out.SetAttrTimeout(forever) // another owner is another directory
 }
 

@@ -106,6 +106,7 @@ type Mount struct {
 	scans   scans
 	pages   pages
 	flushed bool // the kernel has been told not to ask at the close of a file
+	keeping bool // lists that the kernel keeps are watched
 
 	dropping sync.Mutex
 

@@ -33,11 +33,15 @@ type process struct {
 	threads      tasks         // that have been looked for
 	threadsInode atomic.Uint64 // of their native directory, when it was last seen
 	threadsSeen  seen
+	mixed        bool // the kernel may keep another list of them than of one
 	files        [NumHot]file
 	window       *window // that has visited it
 }
 
 func (k *task) isThread() bool { return k != &k.process.task }
+
+// leads reports whether it is the thread that its process is known by.
+func (k *task) leads() bool { return k.isThread() && k.pid == k.process.pid }
 
 func (k *task) name() string { return strconv.FormatUint(uint64(k.pid), 10) }
 
@@ -99,6 +103,20 @@ func (m *Mount) openOf(k *task, path string, flags int, stat string, seen *atomi
 		seen.Store(st.Ino)
 	}
 	return dir, st, nil
+}
+
+// look returns the attributes of the native directory of a process or thread; ESRCH
+// when it has ended.
+func (m *Mount) look(k *task) (st unix.Stat_t, err error) {
+	err = unix.Fstatat(m.native.fd, k.path(), &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == nil && st.Ino == k.inode.Load() {
+		return st, nil
+	}
+	dir, st, err := m.open(k)
+	if err == nil {
+		unix.Close(dir)
+	}
+	return st, err
 }
 
 // current returns the task whose directory has a name below dir now: a thread of a

@@ -165,11 +165,9 @@ func (m *Mount) textLink(k *task, kind uint64, path string) (st unix.Stat_t, err
 	if seen {
 		return st, nil
 	}
-	dir, _, err := m.open(k)
-	if err != nil {
+	if _, err := m.look(k); err != nil {
 		return st, err
 	}
-	unix.Close(dir)
 	m.mu.Lock()
 	k.links[kind].inode = st.Ino
 	m.mu.Unlock()
