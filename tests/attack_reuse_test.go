@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/iterfs/iterfs/internal/thread"
+	"github.com/iterfs/iterfs/tests/need"
 	"github.com/iterfs/iterfs/tests/zoo"
 )
 
@@ -126,7 +127,7 @@ func TestAttackByNumbersUsedAgain(t *testing.T) {
 	if os.Getenv("ITERFS_VM") != "" {
 		cycles = 40
 	}
-	if olderThan(t, "6", "10") {
+	if need.OlderThan(6, 10) {
 		pause = tick
 	}
 	var pid int32

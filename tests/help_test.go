@@ -4,7 +4,6 @@ package tests
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -167,20 +166,4 @@ func rowOf(t testing.TB, text, pid string) map[string]string {
 		}
 	}
 	return nil
-}
-
-// olderThan reports whether the running kernel is of a release before.
-func olderThan(t testing.TB, major, minor string) bool {
-	t.Helper()
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		t.Fatal(err)
-	}
-	var have, want [2]int
-	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &have[0], &have[1]); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Sscan(major, &want[0])
-	fmt.Sscan(minor, &want[1])
-	return have[0] < want[0] || have[0] == want[0] && have[1] < want[1]
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // canNarrow reports whether this kernel's task iterators take parameters.
-func canNarrow(t testing.TB) bool { return !olderThan(t, "6", "1") }
+func canNarrow(t testing.TB) bool { return !need.OlderThan(6, 1) }
 
 // The directory of a process runs a program for that process: what it tells is
 // what the program tells of it among all.

@@ -174,9 +174,7 @@ func TestItersAgreeWithPins(t *testing.T) {
 // hasConfig reports whether the kernel's configuration can be read, as .kconfig
 // asks for.
 func hasConfig() bool {
-	var u unix.Utsname
-	unix.Uname(&u)
-	_, boot := os.Stat("/boot/config-" + unix.ByteSliceToString(u.Release[:]))
+	_, boot := os.Stat("/boot/config-" + need.Release())
 	_, proc := os.Stat("/proc/config.gz")
 	return boot == nil || proc == nil
 }

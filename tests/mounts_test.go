@@ -171,7 +171,7 @@ func TestLeftInProc(t *testing.T) {
 		t.Fatal(errs)
 	}
 	// The page cache of Linux 7 has no other error than EIO.
-	if text, err := os.ReadFile("uptime"); !errors.Is(err, unix.ENODEV) && (!errors.Is(err, unix.EIO) || olderThan(t, "7", "0")) {
+	if text, err := os.ReadFile("uptime"); !errors.Is(err, unix.ENODEV) && (!errors.Is(err, unix.EIO) || need.OlderThan(7, 0)) {
 		t.Errorf("uptime is %q, %v", text, err)
 	}
 	if text, err := os.ReadFile("self/limits"); !errors.Is(err, unix.ENOENT) {

@@ -16,7 +16,7 @@ import (
 // kernel itself. Each reader has those of his own; the drop-in is the daemon's procfs.
 func TestDaemonInTimeNamespace(t *testing.T) {
 	need.Root(t)
-	if _, err := os.Stat("/proc/self/ns/time"); err != nil || olderThan(t, "6", "3") {
+	if _, err := os.Stat("/proc/self/ns/time"); err != nil || need.OlderThan(6, 3) {
 		t.Skip("no time namespaces here, or before Linux 6.3, where no program gets into one that it makes")
 	}
 	m := newMountAs(t, zoo.InTimeNS)

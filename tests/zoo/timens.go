@@ -9,6 +9,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/iterfs/iterfs/tests/need"
 )
 
 // timeOffset is that of boot in the time namespaces of the zoo, in s.
@@ -47,13 +49,7 @@ func enterTimeNS() {
 // execInTimeNS does so in a new namespace, which another program gets into: before Linux
 // 6.3 none does.
 func execInTimeNS(path string, args []string) error {
-	var u unix.Utsname
-	var major, minor int
-	if err := unix.Uname(&u); err != nil {
-		return err
-	}
-	fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
-	if major < 6 || major == 6 && minor < 3 {
+	if need.OlderThan(6, 3) {
 		return unix.EINVAL
 	}
 	runtime.LockOSThread()
