@@ -18,7 +18,7 @@ import (
 // listing that is rewound is always new. Mount.mu is held.
 func (m *Mount) keep(l *listing, p *process) (flags uint32) {
 	scanning := m.scans.open > 0 || m.scans.window != nil || l.asof.Sub(m.scans.listed) < m.config.Freshness
-	if !scanning || p.mixed || !l.alone() {
+	if !scanning || m.config.Freshness == 0 || p.mixed || !l.alone() {
 		return 0
 	}
 	l.cached = true
@@ -38,7 +38,7 @@ func (m *Mount) listedAgain(l *listing, p *process) {
 
 // keeps notes that the kernel may answer from a listing from now on. Mount.mu is held.
 func (m *Mount) keeps(l *listing, p *process) {
-	l.kept = nodeID(p.id, threads)
+	l.kept, l.keptSince = nodeID(p.id, threads), time.Now()
 	if !m.keeping {
 		m.keeping = true
 		m.work(m.endKeeping)
@@ -59,7 +59,7 @@ func (m *Mount) endKeeping() {
 		for _, l := range m.dirs {
 			switch {
 			case l.kept == 0:
-			case time.Since(l.asof) < m.config.Freshness/4:
+			case time.Since(l.keptSince) < m.config.Freshness/4:
 				again = true
 			default:
 				stale = append(stale, l.kept)

@@ -23,8 +23,11 @@ type listing struct {
 	threads   []*task // that the entries are
 	scan      bool    // it has listed processes
 	opened    bool    // since it has been opened it has not been read
-	cached    bool    // the kernel keeps what it reads of it,
-	kept      uint64  // and may answer from that of this node, if it is not 0
+	cached    bool    // the kernel keeps what it reads of it
+	// kept is the node of which the kernel may answer from what it keeps, and since when;
+	// 0: of none. Mount.mu guards them.
+	kept      uint64
+	keptSince time.Time
 }
 
 func (m files) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
