@@ -63,6 +63,7 @@ func (m files) ReleaseDir(in *fuse.ReleaseIn) {
 	if l := m.dirs[in.Fh]; l.scan {
 		m.scans.open--
 		if w := m.scans.window; w != nil && m.scans.open == 0 && w.listing {
+			w.ended = true
 			w.stop()
 			m.work(func() { m.endWindow(w) })
 		}

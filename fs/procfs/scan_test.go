@@ -190,7 +190,7 @@ func (m *Mount) quiet(t testing.TB) {
 	t.Helper()
 	for range 200 {
 		m.mu.Lock()
-		quiet := m.pages.view == nil && (m.scans.window == nil || m.scans.window.over())
+		quiet := m.pages.view == nil && (m.scans.window == nil || !m.scans.window.filling)
 		m.mu.Unlock()
 		if quiet {
 			return
@@ -256,6 +256,42 @@ func TestScansCostFewMessages(t *testing.T) {
 	}
 	if fewest > 50 {
 		t.Errorf("each scan of 100 processes has sent %d READs or more", fewest)
+	}
+}
+
+// What a scan turns to when all that it has asked for before is there, is pushed too.
+func TestScansThatTurnToMore(t *testing.T) {
+	herd(t, 200)
+	m := mounted(t, nil)
+	var pids []string
+	for _, name := range names(t, m.Dir) {
+		if _, is := parsePID(name); is {
+			pids = append(pids, name)
+		}
+	}
+	read := func(pids []string, files ...string) {
+		for _, pid := range pids {
+			for _, name := range files {
+				os.ReadFile(filepath.Join(m.Dir, pid, name))
+			}
+		}
+	}
+	read(pids, "stat", "statm") // then the kernel knows all
+	fewest := 1 << 20
+	for range 10 {
+		m.quiet(t)
+		read(pids[:50], "statm")
+		within(t, "the window is full", func() bool {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.scans.window != nil && !m.scans.window.filling
+		})
+		reads := m.count.messages[opRead].Load()
+		read(pids[50:], "statm", "stat")
+		fewest = min(fewest, int(m.count.messages[opRead].Load()-reads))
+	}
+	if fewest > 75 {
+		t.Errorf("of 150 processes each scan has sent %d READs or more for what it did not begin with", fewest)
 	}
 }
 

@@ -49,8 +49,8 @@ func (m *Mount) demand(p *process, f File, tid uint32) {
 			w.listing = s.open > 0
 		}
 		w.asked |= 1 << f
-		w.wanted |= 1 << f
 		w.readers[tid] = true
+		m.want(w, f)
 		return
 	}
 	enough := runAlone
@@ -60,14 +60,18 @@ func (m *Mount) demand(p *process, f File, tid uint32) {
 	case recent:
 		enough = runListed
 	}
-	if s.hold || s.run < enough || w != nil && !w.over() {
+	if s.hold || s.run < enough || w != nil && w.filling {
 		return
 	}
+	wanted := Files(1 << f)
 	if w != nil {
 		s.learn(w)
+		if now.Sub(w.until) < pause {
+			wanted |= s.wanted // the scan goes on
+		}
 	}
 	m.begin(&window{
-		first: p.pid, listing: s.open > 0, made: s.wanted | 1<<f, wanted: 1 << f, asked: 1 << f,
+		first: p.pid, listing: s.open > 0, made: s.wanted | 1<<f, wanted: wanted, asked: 1 << f,
 		readers: map[uint32]bool{tid: true},
 	})
 }

@@ -29,7 +29,9 @@ type window struct {
 	readers   map[uint32]bool // threads
 	processes []*process      // those that it has visited
 	ended     bool            // it gives no more
-	swept     chan struct{}   // closed when its sweep has ended
+	swept     Files           // what there is of what it makes
+	filling   bool            // until all that is wanted is pushed,
+	filled    chan struct{}   // which is closed then
 	stop      context.CancelFunc
 	arena     []byte
 }
@@ -37,44 +39,54 @@ type window struct {
 // begin begins a window. Mount.mu is held.
 func (m *Mount) begin(w *window) {
 	w.until = time.Now().Add(m.config.Freshness * 3 / 4)
-	w.swept = make(chan struct{})
-	var ctx context.Context
-	ctx, w.stop = context.WithCancel(m.ctx)
 	m.scans.window = w
-	m.hold()
-	m.work(func() { m.fill(ctx, w) })
+	m.startFill(w)
 }
 
-// over reports whether a window's sweep has ended.
-func (w *window) over() bool {
-	select {
-	case <-w.swept:
-		return true
-	default:
-		return false
+// want adds a file to those that are pushed, also of a window that was full. Mount.mu
+// is held.
+func (m *Mount) want(w *window, f File) {
+	w.wanted |= 1 << f
+	if !w.filling && w.pushed&w.wanted != w.wanted {
+		m.startFill(w)
 	}
+}
+
+// startFill has a window filled. Mount.mu is held.
+func (m *Mount) startFill(w *window) {
+	var ctx context.Context
+	ctx, w.stop = context.WithCancel(m.ctx)
+	filled := make(chan struct{})
+	w.filling, w.filled = true, filled
+	m.hold()
+	m.work(func() {
+		defer m.release()
+		defer close(filled)
+		m.fill(ctx, w)
+	})
 }
 
 // fill sweeps for a window, again when a file is asked for that was not made, and
 // pushes what is asked for.
 func (m *Mount) fill(ctx context.Context, w *window) {
-	defer m.release()
-	defer close(w.swept)
-	defer m.pushing.do(func(*notifier) {}) // until all is pushed
 	defer w.stop()
-	for made := Files(0); ctx.Err() == nil; {
+	for {
 		m.mu.Lock()
 		w.made |= w.wanted
-		want, pushed := w.made, w.pushed&w.wanted == w.wanted
+		want, swept := w.made, w.made == w.swept
+		w.filling = ctx.Err() == nil && (!swept || w.pushed&w.wanted != w.wanted)
+		goOn := w.filling
 		m.mu.Unlock()
 		switch {
-		case want != made:
-			m.sweep(ctx, w, want)
-			made = want
-		case !pushed:
-			m.pushAll(ctx, w)
-		default:
+		case !goOn:
 			return
+		case !swept:
+			m.sweep(ctx, w, want)
+			m.mu.Lock()
+			w.swept = want
+			m.mu.Unlock()
+		default:
+			m.pushAll(ctx, w)
 		}
 	}
 }
@@ -140,11 +152,16 @@ func (m *Mount) content(p *process, f File) []byte {
 	return p.files[f].content
 }
 
-// endWindow ends a window, when its sweep has ended, and takes from the kernel what it was
+// endWindow ends a window, when it has been filled, and takes from the kernel what it was
 // given.
 func (m *Mount) endWindow(w *window) {
-	<-w.swept
 	m.mu.Lock()
+	for w.filling {
+		filled := w.filled
+		m.mu.Unlock()
+		<-filled
+		m.mu.Lock()
+	}
 	w.ended = true
 	if m.scans.window == w {
 		m.scans.window = nil
