@@ -66,8 +66,8 @@ func (m *Mount) demand(p *process, f File, tid uint32) {
 	wanted := Files(1 << f)
 	if w != nil {
 		s.learn(w)
-		if now.Sub(w.until) < pause {
-			wanted |= s.wanted // the scan goes on
+		if now.Sub(w.until) < m.config.Freshness {
+			wanted |= s.wanted // likely the scan goes on
 		}
 	}
 	m.begin(&window{
