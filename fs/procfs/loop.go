@@ -66,6 +66,7 @@ func (m *Mount) end() {
 
 func (m *Mount) dispatch(in, out []byte) {
 	h := (*fuse.InHeader)(unsafe.Pointer(&in[0]))
+	text, isText := asksText(h, in)
 	m.count.messages[h.Opcode%maxOpcode].Add(1)
 	switch {
 	case h.Opcode == opRead:
@@ -73,8 +74,8 @@ func (m *Mount) dispatch(in, out []byte) {
 	case h.NodeId == rootID && (h.Opcode == opReadDir || h.Opcode == opReadDirPlus):
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers+int((*fuse.ReadIn)(unsafe.Pointer(&in[0])).Size))) })
-	case readsText(h, in):
-		m.answerText(in, out)
+	case isText:
+		m.answerText(text, in, out)
 	case (h.Opcode == opLookup || h.Opcode == opGetAttr) && m.awaits(h.NodeId):
 		in := slices.Clone(in)
 		m.work(func() { m.answer(in, make([]byte, headers)) })

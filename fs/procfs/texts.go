@@ -36,22 +36,19 @@ func textIndex(name string) (uint64, bool) {
 	return firstText + uint64(i)*texts, i >= 0
 }
 
-// readsText reports whether a request is for the text of such a link.
-func readsText(h *fuse.InHeader, in []byte) bool {
+// asksText reports whether a request is for the text of such a link, and returns the
+// index of the node, which a LOOKUP does not name yet: it is that of the unreadable text.
+func asksText(h *fuse.InHeader, in []byte) (index uint64, is bool) {
 	owner, index := split(h.NodeId)
 	switch {
 	case owner == 0 || owner >= callerOwner:
 	case h.Opcode == opLookup && index == directory:
-		_, is := textIndex(lookedUp(in))
-		return is
+		return textIndex(unix.ByteSliceToString(in[inHeader:]))
 	case h.Opcode == opReadlink:
-		return index >= firstText
+		return index, index >= firstText
 	}
-	return false
+	return 0, false
 }
-
-// lookedUp is the name that a LOOKUP is for.
-func lookedUp(in []byte) string { return unix.ByteSliceToString(in[inHeader:]) }
 
 // A reader is who reads such a link, below his root directory and as he may: of those
 // who share the mount, the kernel says who may trace whom.
@@ -99,26 +96,25 @@ func (r reader) readlink(n native, path string, buf []byte) (text []byte, err er
 // answerText answers a request that is for a text, with out to do it in, or elsewhere.
 // Programs send it process by process, more often than any other: so the methods of
 // files are not asked.
-func (m *Mount) answerText(in, out []byte) {
+func (m *Mount) answerText(index uint64, in, out []byte) {
 	r := m.reader((*fuse.InHeader)(unsafe.Pointer(&in[0])).Caller)
 	if !r.takesThread() {
-		m.answerReader(r, in, out)
+		m.answerReader(r, index, in, out)
 		return
 	}
 	in = slices.Clone(in)
 	m.work(func() {
 		defer r.root.Close()
-		m.answerReader(r, in, make([]byte, 2*headers))
+		m.answerReader(r, index, in, make([]byte, 2*headers))
 	})
 }
 
-func (m *Mount) answerReader(r reader, in, out []byte) {
+func (m *Mount) answerReader(r reader, index uint64, in, out []byte) {
 	h := (*fuse.InHeader)(unsafe.Pointer(&in[0]))
 	n, err := 0, error(unix.ENOENT)
-	switch k, index := m.task(h.NodeId); {
+	switch k, _ := m.task(h.NodeId); {
 	case k == nil:
 	case h.Opcode == opLookup:
-		index, _ := textIndex(lookedUp(in))
 		entry := (*fuse.EntryOut)(unsafe.Pointer(&out[outHeader]))
 		*entry, n = fuse.EntryOut{}, int(unsafe.Sizeof(*entry))
 		err = m.lookupText(r, k, index, entry, out[outHeader+n:])

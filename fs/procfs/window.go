@@ -47,10 +47,13 @@ func (m *Mount) begin(w *window) {
 // is held.
 func (m *Mount) want(w *window, f File) {
 	w.wanted |= 1 << f
-	if !w.filling && w.pushed&w.wanted != w.wanted {
+	if !w.filling && w.behind() {
 		m.startFill(w)
 	}
 }
+
+// behind reports whether more is wanted than is pushed. Mount.mu is held.
+func (w *window) behind() bool { return w.pushed&w.wanted != w.wanted }
 
 // startFill has a window filled. Mount.mu is held.
 func (m *Mount) startFill(w *window) {
@@ -74,7 +77,7 @@ func (m *Mount) fill(ctx context.Context, w *window) {
 		m.mu.Lock()
 		w.made |= w.wanted
 		want, swept := w.made, w.made == w.swept
-		w.filling = ctx.Err() == nil && (!swept || w.pushed&w.wanted != w.wanted)
+		w.filling = ctx.Err() == nil && (!swept || w.behind())
 		goOn := w.filling
 		m.mu.Unlock()
 		switch {
