@@ -78,16 +78,7 @@ func BenchmarkGrowth(b *testing.B) {
 // for the contents of their files.
 func (m *mount) passes(b *testing.B) (lists, sweeps int) {
 	b.Helper()
-	for _, value := range m.status(b, "proc") {
-		for name, n := range map[string]*int{"lists": &lists, "sweeps": &sweeps} {
-			if count, ok := strings.CutPrefix(value, name+" "); ok {
-				if _, err := fmt.Sscan(count, n); err != nil {
-					b.Fatal(err)
-				}
-			}
-		}
-	}
-	return lists, sweeps
+	return m.counted(b, "lists"), m.counted(b, "sweeps")
 }
 
 // The picture is that of the measurements.

@@ -20,7 +20,7 @@ import (
 )
 
 // canNarrow reports whether this kernel's task iterators take parameters.
-func canNarrow(t testing.TB) bool { return !need.OlderThan(6, 1) }
+func canNarrow() bool { return !need.OlderThan(6, 1) }
 
 // The directory of a process runs a program for that process: what it tells is
 // what the program tells of it among all.
@@ -40,7 +40,7 @@ func TestItersOfTasks(t *testing.T) {
 	if names := list(t, m.path(dir)); len(names) != len(programs) {
 		t.Errorf("%s has %q", dir, names)
 	}
-	if !canNarrow(t) {
+	if !canNarrow() {
 		if _, err := os.ReadFile(m.path(dir + programs["task"])); !errors.Is(err, unix.EOPNOTSUPP) {
 			t.Errorf("on a kernel that cannot visit one process: %v", err)
 		}
@@ -70,7 +70,7 @@ func TestItersOfTasks(t *testing.T) {
 
 // The directory of a thread runs a program for that thread alone.
 func TestItersOfThreads(t *testing.T) {
-	if !canNarrow(t) {
+	if !canNarrow() {
 		t.Skip("before Linux 6.1 no iterator visits a single thread")
 	}
 	m := newMount(t)
@@ -95,7 +95,7 @@ func TestItersOfThreads(t *testing.T) {
 
 // A process that has gone is ESRCH, not a process without anything.
 func TestItersOfGoneTask(t *testing.T) {
-	if !canNarrow(t) {
+	if !canNarrow() {
 		t.Skip("before Linux 6.1 no iterator visits a single process")
 	}
 	m := newMount(t)

@@ -116,7 +116,7 @@ func TestPin(t *testing.T) {
 	if err := os.WriteFile(elements, objects.Read(t, "map_elem"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if canNarrow(t) {
+	if canNarrow() {
 		pid := os.Getpid()
 		if out, errs, status := iterfs(t, "pin", "--pid", strconv.Itoa(pid), file+":dump_task", p.dir+"/one"); status != 0 || out+errs != "" {
 			t.Fatalf("status %d, %q, %q", status, out, errs)

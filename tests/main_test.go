@@ -161,6 +161,20 @@ func (m *mount) read(t testing.TB, name string) string {
 	return string(content)
 }
 
+// counted is how often the drop-in has been asked for something, or has done it, by the
+// file status; 0 where that does not tell.
+func (m *mount) counted(t testing.TB, what string) (n int) {
+	t.Helper()
+	for _, value := range m.status(t, "proc") {
+		if count, ok := strings.CutPrefix(value, what+" "); ok {
+			if _, err := fmt.Sscan(count, &n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return n
+}
+
 // status returns the values of one name of the file status.
 func (m *mount) status(t testing.TB, name string) (values []string) {
 	t.Helper()

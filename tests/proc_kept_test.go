@@ -10,8 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -91,7 +89,6 @@ func relisted(t *testing.T, f *os.File) []string {
 // A kept is the directory of the threads of such a process, of which the kernel may answer
 // a scan from a list that it keeps, and the native one.
 type kept struct {
-	m         *mount
 	root      *os.File // of proc/, open as a scan has it
 	dir, real string
 	turn      func(string)
@@ -105,7 +102,7 @@ func newKept(t *testing.T, m *mount) *kept {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { root.Close() })
-	k := &kept{m, root, m.path(fmt.Sprintf("proc/%d/task", pid)), fmt.Sprintf("/proc/%d/task", pid), turn}
+	k := &kept{root, m.path(fmt.Sprintf("proc/%d/task", pid)), fmt.Sprintf("/proc/%d/task", pid), turn}
 	k.scan(t)
 	return k
 }
@@ -129,23 +126,14 @@ func (k *kept) same(t *testing.T, what string, list func(*testing.T) []string) {
 	t.Errorf("%s: the threads never stay as they are", what)
 }
 
-// listings is how often the daemon has been asked for names.
-func (k *kept) listings(t *testing.T) (n int) {
-	for _, line := range k.m.status(t, "proc") {
-		if count, is := strings.CutPrefix(line, "READDIRPLUS "); is {
-			n, _ = strconv.Atoi(count)
-		}
-	}
-	return n
-}
-
 // Whoever opens the directory sees the threads that there are, whoever else has it open.
 func TestProcKeptList(t *testing.T) {
-	k := newKept(t, newMount(t))
+	m := newMount(t)
+	k := newKept(t, m)
 	k.same(t, "first", k.list)
-	before := k.listings(t)
+	before := m.counted(t, "READDIRPLUS")
 	k.same(t, "kept", k.list)
-	if n := k.listings(t) - before; n != 0 {
+	if n := m.counted(t, "READDIRPLUS") - before; n != 0 {
 		t.Errorf("a list that is kept costs %d READDIRPLUS", n)
 	}
 	stop := make(chan struct{})

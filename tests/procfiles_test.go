@@ -49,15 +49,21 @@ func numbered(t testing.TB, text string) map[string]string {
 
 var queuedOfRoot = regexp.MustCompile(`(?s)(\nUid:\t0\t.*\nSigQ:\t)[0-9]+/`)
 
-// steady takes out of a status how many signals are queued for root: that is not
+// steady takes out of statuses how many signals are queued for root: that is not
 // of the process alone, and changes with what others do.
 func steady(texts map[string]string) map[string]string {
 	for pid, text := range texts {
-		if strings.Contains(text, "\nSigQ:\t") {
-			texts[pid] = queuedOfRoot.ReplaceAllString(text, "${1}?/")
-		}
+		texts[pid] = steadyText(text)
 	}
 	return texts
+}
+
+// steadyText does so for one.
+func steadyText(text string) string {
+	if !strings.Contains(text, "\nSigQ:\t") {
+		return text
+	}
+	return queuedOfRoot.ReplaceAllString(text, "${1}?/")
 }
 
 func TestProcFilesEqualProc(t *testing.T) {

@@ -150,7 +150,7 @@ func TestSweepShowsReadersRunning(t *testing.T) {
 		var texts [2][task.NumSwept]string
 		for i, running := range []uint32{1 << 30, uint32(pid)} {
 			for file, content := range p.sweep(t, allSwept, running)[name].Files {
-				texts[i][file] = steady(map[string]string{name: string(content)})[name]
+				texts[i][file] = steadyText(string(content))
 			}
 		}
 		want := texts[0]
